@@ -1,0 +1,214 @@
+"""The record a cell leaves: its schema, and reading it back.
+
+A record is one JSON file, ``record.json``, written once when a cell ends. The leaderboard is made from records
+alone. A value that could not be computed is ``null`` with a reason beside it, never a sentinel number.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+SCHEMA_VERSION = 1
+"""Version of the record's schema; raised whenever an old reader would misread a new record."""
+
+RECORD_FILE = "record.json"
+"""File name of every record."""
+
+PERSPECTIVES = ("acc_in", "acc_shift", "acc_adv", "ece", "auroc")
+"""The five perspectives, in the order of every table."""
+
+
+class RecordError(ValueError):
+    """A record file that cannot be used; the message names the file, what is wrong and what would be right."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class DataFingerprint(_Part):
+    """What was trained on or scored: a row count and a content hash of exactly those rows."""
+
+    rows: int = Field(ge=0, description="rows used")
+    rows_available: int = Field(ge=0, description="rows the source holds after the set's own filters")
+    sha256: str = Field(description="hash of the texts and labels used, in order")
+    partial: bool = Field(description="true where the source itself is a sample of the published data set")
+    truncated: int = Field(default=0, ge=0, description="texts cut at the maximum length")
+
+    @property
+    def sampled(self) -> bool:
+        """Whether fewer rows were used than the source holds."""
+        return self.rows < self.rows_available
+
+
+class EvaluatedSet(DataFingerprint):
+    """One evaluation set as it was scored."""
+
+    role: Literal["in-distribution", "shift", "adversarial", "anomaly"]
+    logits: str | None = Field(default=None, description="file of the stored logits, relative to the record")
+    logits_sha256: str | None = None
+
+
+class Score(_Part):
+    """One number, with what is needed to read it."""
+
+    value: float | None = Field(description="the score, or null where it is undefined")
+    unit: Literal["percent", "nats", "queries", "words"] = "percent"
+    higher_is_better: bool = True
+    sets: tuple[str, ...] = Field(description="the evaluation sets or attacks the value covers")
+    reason: str | None = Field(default=None, description="why the value is null")
+
+    @model_validator(mode="after")
+    def _null_has_a_reason(self) -> Score:
+        if self.value is None and not self.reason:
+            raise ValueError("a score without a value needs a reason")
+        return self
+
+
+class AttackResult(_Part):
+    """A live attack against the model of this cell, with the budget it ran under."""
+
+    recipe: str
+    evaluation_set: str
+    examples: int = Field(ge=0, description="texts attacked, misclassified ones (skipped by the attack) included")
+    max_queries: int | None = Field(description="queries allowed per text; null is unlimited")
+    seed: int
+    succeeded: int = Field(ge=0)
+    failed: int = Field(ge=0)
+    skipped: int = Field(ge=0, description="misclassified before the attack: they count as wrong")
+    accuracy_under_attack: Score
+    attack_success_rate: Score
+    queries: int = Field(ge=0, description="model queries in total")
+    seconds: float = Field(ge=0)
+    texts: str | None = Field(default=None, description="Parquet file of the attacked texts, relative to the record")
+
+    @property
+    def column(self) -> str:
+        """Column heading: recipe and budget, so that a cheap attack cannot pass for a strong one."""
+        queries = "unlimited queries" if self.max_queries is None else f"≤{self.max_queries} queries"
+        return f"{self.recipe} ({self.examples} texts, {queries}, seed {self.seed})"
+
+
+class Configuration(_Part):
+    """What the cell was asked to do."""
+
+    given: dict[str, Any] = Field(description="as the user gave it: suite values and flags")
+    resolved: dict[str, Any] = Field(description="after defaults: everything that determines the result")
+
+
+class CellIdentity(_Part):
+    """Which cell: the four coordinates and the hash of its resolved configuration."""
+
+    task: str
+    backbone: str
+    method: str
+    seed: int
+    config_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]
+    suite: str
+
+
+class Training(_Part):
+    """How fine-tuning went."""
+
+    steps: int = Field(ge=0)
+    selection: Literal["held-out", "reported"] = Field(
+        description="what the kept epoch was chosen on: a slice of the training data, or the reported set"
+    )
+    selection_accuracy: tuple[float, ...] = Field(description="percent, one per epoch")
+    kept_epoch: int | None = Field(description="1-based epoch whose weights were kept")
+    loss: float | None = Field(description="mean training loss")
+    method: dict[str, Any] = Field(default_factory=dict, description="what the method reports of itself")
+
+
+class Failure(_Part):
+    """Why a cell failed."""
+
+    kind: str = Field(description="the exception's class")
+    message: str
+    traceback: str
+
+
+class Machine(_Part):
+    """Where the cell ran."""
+
+    device: str
+    processor: str
+    threads: int
+    python: str
+    system: str
+
+
+class Code(_Part):
+    """The version of roast-bench that ran."""
+
+    version: str
+    commit: str | None = Field(description="git commit where run from a checkout")
+    dirty: bool | None = Field(description="whether that checkout had uncommitted changes")
+
+
+class Record(_Part):
+    """Everything a finished or failed cell leaves behind."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    status: Literal["finished", "failed"]
+    cell: CellIdentity
+    configuration: Configuration
+    code: Code
+    packages: dict[str, str] = Field(description="versions of the packages that shape the result")
+    machine: Machine
+    started: str = Field(description="UTC, ISO 8601")
+    seconds: dict[str, float] = Field(default_factory=dict, description="wall time of each phase")
+    peak_memory_bytes: int | None = None
+    training_data: dict[str, DataFingerprint] = Field(default_factory=dict)
+    evaluation_sets: dict[str, EvaluatedSet] = Field(default_factory=dict)
+    missing_sets: dict[str, str] = Field(default_factory=dict, description="set → why it could not be had")
+    training: Training | None = None
+    scores: dict[str, Score] = Field(default_factory=dict, description="the five perspectives")
+    set_scores: dict[str, dict[str, Score]] = Field(default_factory=dict, description="set → metric → score")
+    attacks: tuple[AttackResult, ...] = ()
+    failure: Failure | None = None
+
+    @model_validator(mode="after")
+    def _status_fits(self) -> Record:
+        if (self.status == "failed") != (self.failure is not None):
+            raise ValueError("failure is given exactly when status is failed")
+        if self.status == "finished":
+            lacking = [key for key in PERSPECTIVES if key not in self.scores]
+            if lacking:
+                raise ValueError(f"a finished record needs the scores {', '.join(lacking)}")
+        return self
+
+
+def read_record(path: Path) -> Record:
+    """Read and validate one record file.
+
+    Raises:
+        RecordError: the file cannot be read, is not JSON, or does not follow the schema.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read ({error.strerror}).") from None
+    except ValueError as error:
+        raise RecordError(f"{path}: is not JSON ({error}); move it away and run the cell again.") from None
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if version != SCHEMA_VERSION:
+        raise RecordError(
+            f"{path}: schema_version is {version!r}, this roast-bench reads {SCHEMA_VERSION}; "
+            "move the file away or use the roast-bench that wrote it."
+        )
+    try:
+        return Record.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the record"
+        raise RecordError(f"{path}: {where}: {first['msg']}.") from None
+
+
+def find_records(folder: Path) -> list[Path]:
+    """All record files below a folder, in a stable order."""
+    return sorted(folder.rglob(RECORD_FILE))

@@ -1,0 +1,35 @@
+"""Fine-tuning methods: one interface, one file per method, and a Trainer that runs them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from methods.base import Batch, Method
+from methods.card import Card
+from methods.hyper_parameter import hyper_parameter
+from methods.registry import methods, register
+
+# Importing a method's file registers it.
+from methods import adversarial_perturbation, roast, selective, vanilla  # noqa: F401  isort: skip
+
+if TYPE_CHECKING:
+    from methods.trainer import MethodTrainer, NonFiniteLossError
+
+__all__ = [
+    "Batch",
+    "Card",
+    "Method",
+    "MethodTrainer",
+    "NonFiniteLossError",
+    "hyper_parameter",
+    "methods",
+    "register",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("MethodTrainer", "NonFiniteLossError"):  # the Trainer takes seconds to import
+        from methods import trainer
+
+        return getattr(trainer, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

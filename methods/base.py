@@ -1,0 +1,93 @@
+"""The interface of a fine-tuning method."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from methods.card import Card
+from methods.hyper_parameter import hyper_parameter
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from methods.fine_tuning_run import FineTuningRun
+
+Batch = dict[str, Any]
+"""One mini-batch as the data collator makes it: ``input_ids`` and ``attention_mask`` (B, L), ``labels`` (B,)."""
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(hyper_parameter, Field))
+class Method:
+    """A way to fine-tune a sequence classifier.
+
+    A subclass becomes a dataclass: its annotated fields are its hyper-parameters, given by keyword and validated on
+    construction (``pydantic.ValidationError``, a ``ValueError``, names the field and its range). Most methods
+    override `loss` alone. Hooks call ``super()`` so that methods combine by inheritance, as RoAST does.
+    """
+
+    card: ClassVar[Card | None] = None
+    """Provenance and cost; optional for a method of one's own."""
+
+    published_settings: ClassVar[dict[str, dict[str, Any]]] = {}
+    """Hyper-parameters published for a family of tasks ("sentiment", "entailment"), where they differ by family."""
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        dataclass(cls, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
+
+    def prepare(self, run: FineTuningRun) -> None:
+        """Once, before the first step of a fresh run. A resumed run calls `load_state_dict` instead."""
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Objective of one mini-batch, a scalar with a gradient. Default: the model's own mean cross-entropy."""
+        loss: Tensor = model(**batch).loss
+        return loss
+
+    def backward(self, run: FineTuningRun, model: nn.Module, batch: Batch) -> Tensor:
+        """Leave the mini-batch's gradient in the parameters and return the detached loss.
+
+        Methods with several backward passes override this; ``run.backward`` takes care of gradient accumulation,
+        mixed precision and data-parallel training.
+        """
+        with run.autocast():
+            loss = self.loss(model, batch)
+        run.backward(loss)
+        return loss.detach()
+
+    def transform_gradients(self, model: nn.Module) -> None:
+        """After accumulation, before the optimizer's step: change the gradients in place."""
+
+    def end_epoch(self, run: FineTuningRun) -> None:
+        """After the last step of each epoch, before it is evaluated."""
+
+    def finish(self, run: FineTuningRun) -> None:
+        """After training, with the kept epoch's weights in the model."""
+
+    def report(self) -> dict[str, Any]:
+        """Figures worth keeping in the record, as JSON values."""
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """State beyond the model's weights that a resumed run needs: tensors, numbers, strings, lists, dicts."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
+
+    @classmethod
+    def hyper_parameters(cls) -> dict[str, Any]:
+        """Field name → pydantic ``FieldInfo`` (default, description, limits, source) of every hyper-parameter."""
+        return dict(getattr(cls, "__pydantic_fields__", {}))
+
+    def values(self) -> dict[str, Any]:
+        """Hyper-parameters of this instance, by name."""
+        return {name: getattr(self, name) for name in self.hyper_parameters()}
+
+    @classmethod
+    def summary(cls) -> str:
+        """First line of the docstring."""
+        lines = (cls.__doc__ or "").strip().splitlines()
+        return lines[0] if lines else ""

@@ -1,0 +1,74 @@
+"""What a method may ask of the run it is part of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from methods.architecture import unwrap
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from methods.base import Batch
+    from methods.trainer import MethodTrainer
+
+
+class FineTuningRun:
+    """One call of ``MethodTrainer.train``, as a method sees it."""
+
+    def __init__(self, trainer: MethodTrainer) -> None:
+        self._trainer = trainer
+
+    @property
+    def model(self) -> nn.Module:
+        """The model, without data-parallel wrappers."""
+        return unwrap(self._trainer.model)
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run; the same on every process."""
+        return int(self._trainer.args.seed)
+
+    @property
+    def finished_epochs(self) -> int:
+        """Whole epochs trained so far; 0 in ``prepare``, 1 in the first ``end_epoch``."""
+        return round(self._trainer.state.epoch or 0)
+
+    @property
+    def step(self) -> int:
+        """Optimizer steps taken so far."""
+        return int(self._trainer.state.global_step)
+
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps of the whole run."""
+        return int(self._trainer.state.max_steps)
+
+    def training_batches(self) -> Iterator[Batch]:
+        """One pass over the training set (this process's share), on the model's device, without progress or steps."""
+        trainer = self._trainer
+        for batch in trainer.get_train_dataloader():
+            yield trainer._prepare_inputs(batch)
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Mixed-precision context of the run; does nothing in full precision."""
+        context: AbstractContextManager[Any] = self._trainer.compute_loss_context_manager()
+        return context
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradient of a scalar loss to the parameters, scaled for gradient accumulation."""
+        trainer = self._trainer
+        trainer.accelerator.backward(loss / trainer.current_gradient_accumulation_steps)
+
+    def sum_over_processes(self, values: Tensor) -> Tensor:
+        """Elementwise sum over the processes of a data-parallel run; the values themselves with one process."""
+        if self._trainer.args.world_size == 1:
+            return values
+        total: Tensor = self._trainer.accelerator.reduce(values, reduction="sum")
+        return total
+
+    def mean_over_processes(self, values: Tensor) -> Tensor:
+        """Elementwise mean over the processes of a data-parallel run."""
+        return self.sum_over_processes(values) / int(self._trainer.args.world_size)

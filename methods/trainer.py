@@ -1,0 +1,114 @@
+"""Fine-tuning under a method: a Hugging Face ``Trainer`` with one more argument."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from methods.architecture import unwrap
+from methods.ascent import NonFiniteGradientError
+from methods.base import Method
+from methods.fine_tuning_run import FineTuningRun
+
+METHOD_STATE = "method_state.pt"
+"""File of a checkpoint that holds the method's own state."""
+
+
+class NonFiniteLossError(ArithmeticError):
+    """The training loss, or the gradient a method's perturbation needs, is NaN or infinite."""
+
+
+class MethodTrainer(Trainer):  # type: ignore[misc]
+    """Hugging Face ``Trainer`` that fine-tunes under a `Method`.
+
+    Everything else is the Trainer's: arguments, callbacks, mixed precision, gradient accumulation, data-parallel
+    training, checkpoints. The method's state is saved in every checkpoint and restored on resume. Where the best model
+    is kept, a tie goes to the later evaluation, as in the published recipe.
+
+    Raises:
+        NonFiniteLossError: during ``train``, naming the step, as soon as a loss is NaN or infinite.
+    """
+
+    def __init__(self, *positional: Any, method: Method, **keywords: Any) -> None:
+        """Make a trainer.
+
+        Args:
+            *positional: as for ``Trainer``.
+            method: how to fine-tune.
+            **keywords: as for ``Trainer``.
+        """
+        super().__init__(*positional, **keywords)
+        self.method = method
+        self.run = FineTuningRun(self)
+        self.model_accepts_loss_kwargs = False  # methods return mean losses; accumulation divides by the batch count
+        self._resumed = False
+        self.add_callback(_MethodHooks(self))
+
+    def train(self, *positional: Any, **keywords: Any) -> Any:
+        """As ``Trainer.train``; afterwards the method finishes on the kept weights."""
+        self._resumed = False
+        output = super().train(*positional, **keywords)
+        self.method.finish(self.run)
+        return output
+
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Tensor | None = None
+    ) -> Tensor:
+        """One mini-batch: the method leaves its gradient in the parameters; returns the detached loss."""
+        model.train()
+        try:
+            loss = self.method.backward(self.run, model, self._prepare_inputs(inputs))
+        except NonFiniteGradientError as error:
+            raise NonFiniteLossError(f"step {self.state.global_step + 1}: {error}") from error
+        if not bool(torch.isfinite(loss)):
+            raise NonFiniteLossError(f"step {self.state.global_step + 1}: the training loss is {loss.item()}")
+        mean_loss: Tensor = loss / self.current_gradient_accumulation_steps
+        return mean_loss
+
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
+        name = self.args.metric_for_best_model
+        if name is not None and self.state.best_metric is not None:
+            value = metrics.get(name if name.startswith("eval_") else f"eval_{name}")
+            if value is not None and value == self.state.best_metric:
+                self.state.best_metric = math.nextafter(value, -math.inf if self.args.greater_is_better else math.inf)
+        return bool(super()._determine_best_metric(metrics=metrics, trial=trial))
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        super()._save_optimizer_and_scheduler(output_dir)
+        if self.args.should_save:
+            torch.save(self.method.state_dict(), Path(output_dir) / METHOD_STATE)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is None:
+            return
+        state = torch.load(Path(checkpoint) / METHOD_STATE, map_location=self.args.device, weights_only=True)
+        self.method.load_state_dict(state)
+        self._resumed = True
+
+
+class _MethodHooks(TrainerCallback):  # type: ignore[misc]
+    """Calls the method's hooks at the Trainer's events."""
+
+    def __init__(self, trainer: MethodTrainer) -> None:
+        self._trainer = trainer
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if not self._trainer._resumed:
+            self._trainer.method.prepare(self._trainer.run)
+
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        trainer = self._trainer
+        if not args.max_grad_norm:  # clipping has already undone the loss scaling of fp16
+            trainer.accelerator.unscale_gradients()
+        trainer.method.transform_gradients(unwrap(trainer.model))
+
+    def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._trainer.method.end_epoch(self._trainer.run)

@@ -1,0 +1,70 @@
+"""What a task is: labels, training texts and evaluation sets with roles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tasks.sources import Source
+
+
+class Role(StrEnum):
+    """What an evaluation set is for."""
+
+    IN_DISTRIBUTION = "in-distribution"
+    SHIFT = "shift"
+    ADVERSARIAL = "adversarial"
+    ANOMALY = "anomaly"
+
+    @property
+    def labelled(self) -> bool:
+        """Whether sets of this role are scored against labels."""
+        return self is not Role.ANOMALY
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationSet:
+    """Labelled or unlabelled texts with one role, and the card that says where they come from."""
+
+    name: str
+    role: Role
+    source: Source
+    origin: str
+    """Data set and version, for the card."""
+    licence: str
+    sha256: str | None = None
+    """Fingerprint of all texts and labels; data with another are refused. None: not pinned."""
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A label set, training texts and evaluation sets.
+
+    Raises:
+        ValueError: on construction, if set names repeat or ``in_distribution_test`` is no in-distribution set.
+    """
+
+    name: str
+    summary: str
+    family: str
+    """Which published hyper-parameters apply: "sentiment" or "entailment"."""
+    labels: tuple[str, ...]
+    training: Source
+    training_origin: str
+    training_sha256: str | None = None
+    evaluation_sets: tuple[EvaluationSet, ...]
+    in_distribution_test: str
+    """The set that anomalies are told from, and that live attacks start from."""
+
+    def __post_init__(self) -> None:
+        names = [evaluation_set.name for evaluation_set in self.evaluation_sets]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"task {self.name}: evaluation set {name!r} is declared {names.count(name)} times.")
+        roles = {evaluation_set.name: evaluation_set.role for evaluation_set in self.evaluation_sets}
+        if roles.get(self.in_distribution_test) is not Role.IN_DISTRIBUTION:
+            raise ValueError(
+                f"task {self.name}: in_distribution_test is {self.in_distribution_test!r}, "
+                "which is not among its in-distribution sets."
+            )

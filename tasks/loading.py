@@ -1,0 +1,124 @@
+"""From a task's declaration to the texts of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tasks.base import EvaluationSet, Task
+from tasks.errors import DataError
+from tasks.examples import Examples
+from tasks.sources import Source
+from tasks.splits import sample, split
+
+DATA_SEED = 0
+"""Seed of every split and sample; the same for all methods and seeds, so that all see the same data."""
+
+SELECTION_SHARE = 0.05
+"""Share of the training texts set aside to choose the kept epoch."""
+
+SELECTION_LIMIT = 2_000
+"""Most texts set aside for that."""
+
+Selection = Literal["held-out", "reported"]
+"""What the kept epoch is chosen on: texts carved from the training data, or (as published) the reported set."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Texts as they are used, and how many there were to use."""
+
+    examples: Examples
+    rows_available: int
+    partial: bool
+
+
+@dataclass(frozen=True)
+class LoadedTask:
+    """All texts of one run."""
+
+    task: Task
+    training: Part
+    selection: Part
+    evaluation: Mapping[str, Part]
+    missing: Mapping[str, str]
+    """Evaluation set → why it cannot be had."""
+
+
+def load_task(
+    task: Task,
+    *,
+    mirror: Path | None = None,
+    train_size: int | None = None,
+    evaluation_size: int | None = None,
+    selection: Selection = "held-out",
+) -> LoadedTask:
+    """Load a task's texts.
+
+    Args:
+        task: the declaration.
+        mirror: folder that hub data sets are read from instead of the hub.
+        train_size: training texts to use, a fixed sample; None is all. The selection slice is carved before.
+        evaluation_size: texts of each evaluation set to use at most, a fixed sample; None is all.
+        selection: what the kept epoch is chosen on.
+
+    Raises:
+        DataError: training texts or the in-distribution test set cannot be had, or any data's fingerprint differs
+            from the pinned one. Other evaluation sets that cannot be had are listed as missing.
+    """
+    whole = task.training.load(mirror)
+    _check_fingerprint("training data", task.training_sha256, whole.examples, task.training_origin)
+    if whole.examples.labels is None:
+        raise DataError(f"task {task.name}: its training data have no labels.")
+    aside = min(int(len(whole.examples) * SELECTION_SHARE), SELECTION_LIMIT)
+    held_out, rest = split(whole.examples, aside, DATA_SEED)
+
+    evaluation: dict[str, Part] = {}
+    missing: dict[str, str] = {}
+    for evaluation_set in task.evaluation_sets:
+        try:
+            evaluation[evaluation_set.name] = _load_set(evaluation_set, mirror, evaluation_size)
+        except _Unavailable as error:
+            if evaluation_set.name == task.in_distribution_test:
+                raise DataError(str(error)) from None
+            missing[evaluation_set.name] = str(error)
+
+    if selection == "held-out":
+        training = rest
+        chosen_on = Part(held_out, len(held_out), whole.partial)
+    else:
+        training = whole.examples
+        chosen_on = evaluation[task.in_distribution_test]
+    used = sample(training, train_size, DATA_SEED)
+    return LoadedTask(task, Part(used, len(training), whole.partial), chosen_on, evaluation, missing)
+
+
+class _Unavailable(Exception):
+    """An evaluation set cannot be had."""
+
+
+def _load_set(evaluation_set: EvaluationSet, mirror: Path | None, size: int | None) -> Part:
+    source: Source = evaluation_set.source
+    try:
+        loaded = source.load(mirror)
+    except DataError as error:
+        raise _Unavailable(str(error)) from None
+    examples = loaded.examples
+    if not loaded.partial:
+        _check_fingerprint(evaluation_set.name, evaluation_set.sha256, examples, evaluation_set.origin)
+    if evaluation_set.role.labelled and examples.labels is None:
+        raise DataError(f"evaluation set {evaluation_set.name}: role {evaluation_set.role} needs labels.")
+    return Part(sample(examples, size, DATA_SEED), len(examples), loaded.partial)
+
+
+def _check_fingerprint(name: str, expected: str | None, examples: Examples, origin: str) -> None:
+    if expected is None:
+        return
+    found = examples.sha256()
+    if found != expected:
+        raise DataError(
+            f"{name}: its {len(examples)} rows have fingerprint {found[:12]}…, the card says {expected[:12]}…; "
+            f"it must be {origin}."
+        )
