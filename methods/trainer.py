@@ -110,5 +110,7 @@ class _MethodHooks(TrainerCallback):  # type: ignore[misc]
             trainer.accelerator.unscale_gradients()
         trainer.method.transform_gradients(unwrap(trainer.model))
 
-    def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        self._trainer.method.end_epoch(self._trainer.run)
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        # Not on_epoch_end, which comes after a checkpoint that falls on an epoch's last step.
+        if state.epoch == int(state.epoch):
+            self._trainer.method.end_epoch(self._trainer.run)

@@ -1,0 +1,5 @@
+"""``python -m benchmark``: the same as ``roast-bench``."""
+
+from benchmark.command_line import main
+
+main()

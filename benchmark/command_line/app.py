@@ -1,0 +1,66 @@
+"""The command and its verbs; errors turned into exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+import benchmark
+from benchmark.command_line.describe import describe
+from benchmark.command_line.doctor import doctor
+from benchmark.command_line.leaderboard import leaderboard
+from benchmark.command_line.listing import list_things
+from benchmark.command_line.run import run
+from benchmark.errors import UserError
+
+app = typer.Typer(
+    name="roast-bench",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(run)
+app.command()(leaderboard)
+app.command("list")(list_things)
+app.command()(describe)
+app.command()(doctor)
+
+UsageError: Any = typer.BadParameter.__mro__[1]
+"""What typer raises for a command line it cannot read; typer exports it under no name."""
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"roast-bench {benchmark.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def roast_bench(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """A robustness benchmark for fine-tuned language models: fine-tune, score five perspectives, compare."""
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    try:
+        code = app(standalone_mode=False)
+    except UserError as error:
+        _fail(str(error))
+    except UsageError as error:
+        _fail(f"{error.format_message()} See roast-bench --help.")
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("interrupted; run the same command again to go on.", err=True)
+        sys.exit(130)
+    sys.exit(code or 0)
+
+
+def _fail(message: str) -> None:
+    typer.echo(f"roast-bench: {' '.join(message.split())}", err=True)
+    sys.exit(2)

@@ -1,0 +1,34 @@
+"""``roast-bench doctor``: what this machine has and lacks."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import typer
+
+from benchmark.command_line.options import AsJson
+
+if TYPE_CHECKING:
+    from benchmark.doctor import Finding
+
+MARKS = {"ok": "ok     ", "missing": "MISSING", "note": "note   "}
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Say what this machine has and lacks for a run, with the fix; exit code 1 where something needed is missing."""
+    from benchmark.doctor import examine
+
+    findings = examine()
+    if as_json:
+        typer.echo(json.dumps([finding.__dict__ for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            typer.echo(_line(finding))
+    if any(finding.state == "missing" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _line(finding: Finding) -> str:
+    fix = f"  →  {finding.fix}" if finding.fix else ""
+    return f"{MARKS[finding.state]}  {finding.subject}: {finding.found}{fix}"

@@ -1,0 +1,166 @@
+"""``roast-bench run``: train and score."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from benchmark.command_line.options import AsJson, Plugins, load_plugins, names, whole_numbers
+from benchmark.errors import UserError
+
+if TYPE_CHECKING:
+    from benchmark.plan import Cell
+    from benchmark.suite import Suite
+
+NO_SUITE = "custom"
+"""Name of the suite that flags alone make."""
+
+
+def run(
+    suite: Annotated[
+        str | None, typer.Argument(help="A suite (roast-bench list suites) or a TOML file; flags override it.")
+    ] = None,
+    task: Annotated[list[str] | None, typer.Option(help="Task; several by comma or repetition.")] = None,
+    backbone: Annotated[list[str] | None, typer.Option(help="Short name, folder or hub id; several likewise.")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="Method; several likewise.")] = None,
+    seeds: Annotated[list[str] | None, typer.Option(help="Seeds, such as 0,1,2.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Training epochs.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Texts per mini-batch.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Tokens; longer texts are cut.")] = None,
+    train_size: Annotated[int | None, typer.Option(help="Training texts, a fixed sample.")] = None,
+    eval_size: Annotated[int | None, typer.Option(help="Texts of each evaluation set at most, a fixed sample.")] = None,
+    attack: Annotated[
+        list[str] | None, typer.Option(help="Live attack as RECIPE or RECIPE:TEXTS; 'none' for no attack.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="METHOD.NAME=VALUE", help="A hyper-parameter, such as roast.alpha=0.6."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Output folder; by default runs/<suite>.")] = None,
+    mirror: Annotated[
+        Path | None,
+        typer.Option(envvar="ROAST_BENCH_MIRROR", help="Folder that hub data sets are read from instead of the hub."),
+    ] = None,
+    keep_model: Annotated[bool, typer.Option("--keep-model", help="Save each fine-tuned model.")] = False,
+    plugin: Plugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train and score a suite: skip finished cells, resume broken ones, print the leaderboard."""
+    from benchmark.plan import parse_assignments, plan
+
+    load_plugins(plugin)
+    training = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "max_length": max_length,
+        "train_size": train_size,
+    }
+    chosen = _chosen(
+        suite,
+        {
+            "tasks": names(task),
+            "backbones": names(backbone),
+            "methods": names(method),
+            "seeds": whole_numbers("--seeds", seeds),
+            "attacks": _attacks(names(attack)),
+        },
+        _given(training),
+        _given({"evaluation_size": eval_size}),
+        parse_assignments(set_ or []),
+    )
+    if mirror is not None and not mirror.is_dir():
+        raise UserError(f"--mirror {mirror}: there is no such folder.")
+    folder = out or Path("runs") / chosen.name
+    raise typer.Exit(_run(chosen, plan(chosen), folder, mirror, keep_model, as_json))
+
+
+def _chosen(
+    name: str | None,
+    changes: dict[str, Any],
+    training: dict[str, Any],
+    evaluation: dict[str, Any],
+    assignments: dict[str, dict[str, Any]],
+) -> Suite:
+    from benchmark.suite import Suite, load_suite, overridden, shipped_suites
+
+    if name is not None:
+        base = load_suite(name)
+    else:
+        for option in ("tasks", "methods"):
+            if changes[option] is None:
+                raise UserError(
+                    f"name a suite ({', '.join(shipped_suites())}), or give --task and --method; "
+                    f"--{option.removesuffix('s')} is missing."
+                )
+        base = Suite(
+            name=NO_SUITE, tasks=changes["tasks"], backbones=("minilm",), methods=changes["methods"], seeds=(0,)
+        )
+    settings = {method: dict(values) for method, values in base.hyper_parameters.items()}
+    methods = changes["methods"] or base.methods
+    for method, values in assignments.items():
+        if method not in methods:
+            raise UserError(
+                f"--set {method}.{next(iter(values))}: {method!r} is not among the methods to run: "
+                f"{', '.join(methods)}."
+            )
+        settings.setdefault(method, {}).update(values)
+    return overridden(base, _given({**changes, "hyper_parameters": settings}), training=training, evaluation=evaluation)
+
+
+def _attacks(given: list[str] | None) -> list[dict[str, Any]] | None:
+    if given is None:
+        return None
+    if given == ["none"]:
+        return []
+    chosen = []
+    for text in given:
+        recipe, colon, number = text.partition(":")
+        if colon and not number.isdecimal():
+            raise UserError(f"--attack {text}: write it as RECIPE or RECIPE:TEXTS, such as deepwordbug:100.")
+        chosen.append({"recipe": recipe, "examples": int(number) if colon else 100})
+    return chosen
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _run(suite: Suite, cells: list[Cell], folder: Path, mirror: Path | None, keep_model: bool, as_json: bool) -> int:
+    from benchmark.progress import Reporter
+    from benchmark.run import run_cells
+    from leaderboard.record import RecordError
+    from leaderboard.terminal import render_terminal
+    from leaderboard.write import write_leaderboard
+
+    with Reporter() as reporter:
+        outcome = run_cells(cells, folder, reporter, mirror=mirror, keep_model=keep_model)
+    try:
+        written = write_leaderboard([folder], folder)
+    except RecordError as error:
+        raise UserError(str(error)) from None
+    if as_json:
+        summary = {
+            "finished": [str(cell.folder) for cell in outcome.finished],
+            "skipped": [str(cell.folder) for cell in outcome.skipped],
+            "failed": [str(cell.folder) for cell in outcome.failed],
+            "leaderboard": str(written.markdown),
+            "csv": str(written.csv),
+            "pictures": [str(picture) for picture in written.pictures],
+        }
+        typer.echo(json.dumps(summary, indent=2))
+        return 1 if outcome.failed else 0
+    typer.echo(render_terminal(written.leaderboard))
+    typer.echo("")
+    counts = {"finished": outcome.finished, "already finished": outcome.skipped, "failed": outcome.failed}
+    typer.echo("Cells: " + ", ".join(f"{len(those)} {what}" for what, those in counts.items() if those) + ".")
+    typer.echo(f"Leaderboard: {written.markdown}")
+    typer.echo(f"CSV:         {written.csv}")
+    for picture in written.pictures:
+        typer.echo(f"Picture:     {picture}")
+    typer.echo(f"Records:     {folder}/<task>/<backbone>/<method>/seed-<n>-<hash>/record.json")
+    return 1 if outcome.failed else 0

@@ -1,0 +1,116 @@
+"""Expected calibration error: how far confidence is from accuracy.
+
+Source of the measure: Guo et al. 2017, "On Calibration of Modern Neural Networks" (arXiv 1706.04599), Eq. 3.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from benchmark.metrics.inputs import checked_labels, checked_logits, checked_probabilities
+from benchmark.metrics.softmax import softmax
+from benchmark.metrics.undefined import UndefinedMetric
+
+TEMPERATURES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""The temperatures that the cross-fitted error chooses from, in the order that decides a tie."""
+
+BINS = 10
+FOLDS = 10
+
+
+def expected_calibration_error(probabilities: ArrayLike, labels: ArrayLike, bins: int = BINS) -> float:
+    """Expected calibration error Σ_b (n_b / n) · |accuracy_b − confidence_b| over equal-width bins.
+
+    Confidence is the largest probability of a row. Bin b covers (b / bins, (b + 1) / bins]: the lower edge
+    is exclusive, the upper one inclusive. Where probabilities tie, the first class is the prediction.
+
+    Args:
+        probabilities: shape (n, classes), rows summing to 1.
+        labels: integers in [0, classes), shape (n,).
+        bins: number of bins, at least 1.
+
+    Returns:
+        A value in [0, 1]; 0 is perfect calibration.
+
+    Raises:
+        UndefinedMetric: n is 0.
+        ValueError: shapes that do not match, a label out of range, rows that are no probability distribution.
+    """
+    if bins < 1:
+        raise ValueError(f"bins must be at least 1, not {bins}")
+    array = checked_probabilities(probabilities)
+    truth = checked_labels(labels, *array.shape)
+    if len(truth) == 0:
+        raise UndefinedMetric("the calibration error is undefined without examples")
+    return _binned_error(array.max(axis=1), array.argmax(axis=1) == truth, bins)
+
+
+def calibration_error_raw(logits: ArrayLike, labels: ArrayLike) -> float:
+    """Expected calibration error of the model as it is: ten bins, temperature 1.
+
+    Args:
+        logits: finite, shape (n, classes).
+        labels: integers in [0, classes), shape (n,).
+
+    Returns:
+        A value in [0, 1]; 0 is perfect calibration.
+
+    Raises:
+        UndefinedMetric: n is 0.
+        ValueError: shapes that do not match, a label out of range, logits that are not finite.
+    """
+    return expected_calibration_error(softmax(logits), labels, BINS)
+
+
+def calibration_error_cross_fitted(logits: ArrayLike, labels: ArrayLike, seed: int = 0) -> float:
+    """Expected calibration error after temperature scaling, the temperature fitted on other examples.
+
+    The rows are shuffled and cut into ten folds of ⌊n / 10⌋ rows; what is left over belongs to no fold. On each
+    fold in turn the temperature T of :data:`TEMPERATURES` with the lowest error of softmax(logits / T) is
+    picked (the first on a tie), and the error at that T is measured on all other rows. The result is the mean
+    of the ten errors.
+
+    Temperature scaling is from Guo et al. 2017 (arXiv 1706.04599).
+
+    Args:
+        logits: finite, shape (n, classes).
+        labels: integers in [0, classes), shape (n,).
+        seed: of the shuffle, in [0, 2³² − 1]. The same seed gives the same folds under every NumPy release.
+
+    Returns:
+        A value in [0, 1]; 0 is perfect calibration.
+
+    Raises:
+        UndefinedMetric: n is below 10, so that a fold would be empty.
+        ValueError: shapes that do not match, a label out of range, logits that are not finite.
+    """
+    scores = checked_logits(logits)
+    truth = checked_labels(labels, *scores.shape)
+    rows = len(truth)
+    if rows < FOLDS:
+        raise UndefinedMetric(f"the cross-fitted calibration error needs {FOLDS} examples or more, not {rows}")
+    correct = scores.argmax(axis=1) == truth
+    confidence_at = {t: softmax(scores, t).max(axis=1) for t in TEMPERATURES}
+
+    # RandomState, because NumPy has frozen its stream; that of default_rng may change between releases.
+    order = np.random.RandomState(seed).permutation(rows)
+    fold_size = rows // FOLDS
+    errors = []
+    for fold in range(FOLDS):
+        start, stop = fold * fold_size, (fold + 1) * fold_size
+        chosen = order[start:stop]
+        rest = np.concatenate([order[:start], order[stop:]])
+        fold_error = {t: _binned_error(confidence_at[t][chosen], correct[chosen], BINS) for t in TEMPERATURES}
+        best = min(TEMPERATURES, key=fold_error.__getitem__)  # min keeps the first of equals
+        errors.append(_binned_error(confidence_at[best][rest], correct[rest], BINS))
+    return float(np.mean(errors))
+
+
+def _binned_error(confidence: NDArray[np.float64], correct: NDArray[np.bool_], bins: int) -> float:
+    """Σ_b (n_b / n) · |accuracy_b − confidence_b|, which is Σ_b |Σ correct − Σ confidence| / n."""
+    # Each edge is the double nearest to b / bins; linspace and multiplication by `bins` both miss some, which
+    # would put a confidence of 0.3 or 0.6 on the wrong side.
+    upper_edges = np.arange(1, bins + 1) / bins
+    # Rounding may lift a confidence just above 1, past the last edge.
+    bin_of = np.minimum(np.searchsorted(upper_edges, confidence, side="left"), bins - 1)
+    gap = np.bincount(bin_of, weights=correct - confidence, minlength=bins)
+    return float(np.abs(gap).sum() / len(confidence))

@@ -1,0 +1,85 @@
+"""Methods, tasks and attacks from outside the package: plug-in files and installed packages."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+
+from benchmark.attacks import attacks
+from benchmark.errors import UserError
+from methods import methods
+from tasks import tasks
+
+ENTRY_POINT_GROUPS = ("roast_bench.methods", "roast_bench.tasks", "roast_bench.attacks")
+"""Entry-point groups whose objects are imported; importing one is expected to register it."""
+
+plugin_sources: dict[str, str] = {}
+"""Module name of a loaded plug-in file → sha256 of the file."""
+
+
+def load_entry_points() -> None:
+    """Import what installed packages offer.
+
+    Raises:
+        UserError: one cannot be imported.
+    """
+    for group in ENTRY_POINT_GROUPS:
+        for entry_point in importlib.metadata.entry_points(group=group):
+            try:
+                entry_point.load()
+            except Exception as error:
+                package = entry_point.dist.name if entry_point.dist else "an installed package"
+                raise UserError(
+                    f"{package}: its entry point {entry_point.name} ({entry_point.value}) cannot be imported: "
+                    f"{_in_one_line(error)}; repair or uninstall the package."
+                ) from None
+
+
+def load_plugin(path: Path) -> None:
+    """Import a plug-in file, which registers what it brings.
+
+    Raises:
+        UserError: the file does not exist, cannot be imported, or registers nothing.
+    """
+    if not path.is_file():
+        raise UserError(f"--plugin {path}: there is no such file.")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    name = f"roast_bench_plugin_{path.stem}_{digest[:8]}"
+    if name in sys.modules:
+        return
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"--plugin {path}: is not a Python file; its name must end in .py.")
+    before = _registered()
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise UserError(f"--plugin {path}{_line_of(error, path)}: cannot be imported: {_in_one_line(error)}") from None
+    if _registered() == before:
+        raise UserError(
+            f'--plugin {path}: registers nothing; put @register("name") from methods, @register_task("name") from '
+            'tasks or @register_attack("name", …) from benchmark.attacks on what it brings.'
+        )
+    plugin_sources[name] = digest
+
+
+def _registered() -> tuple[int, int, int]:
+    return len(methods), len(tasks), len(attacks)
+
+
+def _line_of(error: Exception, path: Path) -> str:
+    if isinstance(error, SyntaxError) and error.lineno:
+        return f":{error.lineno}"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f":{lines[-1]}" if lines else ""
+
+
+def _in_one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

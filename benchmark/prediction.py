@@ -1,0 +1,125 @@
+"""Logits of many texts, in batches of texts of similar length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks import Examples
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+TOKENS_PER_BATCH = 4_096
+"""Padded tokens of one batch; keeps a batch's activations within the processor's caches."""
+
+TEXTS_PER_CHUNK = 8_192
+"""Texts tokenised together; bounds the memory that tokens take."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Logits, and how many texts were cut."""
+
+    logits: NDArray[np.float32]
+    """(n, C), in the order of the texts."""
+    truncated: int
+    """Texts longer than the maximum length."""
+
+
+class Predictor:
+    """Predicts with one model. Padding is masked, so a text's logits do not depend on its batch.
+
+    (Equal up to the rounding of the matrix products, whose order of summation the batch's shape can change.)
+    """
+
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max_length: int) -> None:
+        """Make a predictor.
+
+        Args:
+            model: a sequence classifier; it is put into evaluation mode while predicting.
+            tokenizer: the model's own.
+            max_length: tokens; longer texts are cut.
+        """
+        self._model = model
+        self._tokenizer = tokenizer
+        self._max_length = max_length
+
+    def __call__(self, texts: Sequence[str] | Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+        """Logits (n, C) of single texts or of pairs."""
+        if texts and not isinstance(texts[0], str):
+            firsts, seconds = zip(*texts, strict=True)
+            return self.predict(Examples(firsts, seconds)).logits
+        return self.predict(Examples(tuple(str(text) for text in texts))).logits
+
+    def predict(self, examples: Examples, on_progress: Callable[[int], None] | None = None) -> Prediction:
+        """Logits of all examples.
+
+        Args:
+            examples: single texts or pairs; labels are not looked at.
+            on_progress: called with the number of texts done since the last call.
+        """
+        was_training = self._model.training
+        self._model.eval()
+        try:
+            parts: list[NDArray[np.float32]] = []
+            truncated = 0
+            for start in range(0, len(examples), TEXTS_PER_CHUNK):
+                tokens, cut = self._tokenize(examples, start, min(start + TEXTS_PER_CHUNK, len(examples)))
+                parts.append(self._logits(tokens, on_progress))
+                truncated += cut
+        finally:
+            self._model.train(was_training)
+        classes = int(self._model.config.num_labels)
+        return Prediction(np.concatenate(parts) if parts else np.zeros((0, classes), np.float32), truncated)
+
+    def _tokenize(self, examples: Examples, start: int, end: int) -> tuple[dict[str, list[list[int]]], int]:
+        seconds = examples.second_texts
+        columns = [list(examples.texts[start:end])] + ([list(seconds[start:end])] if seconds is not None else [])
+        tokens = self._tokenizer(*columns, truncation=True, max_length=self._max_length)
+        if tokens.encodings is not None:
+            cut = sum(bool(encoding.overflowing) for encoding in tokens.encodings)
+        else:  # a tokenizer without the fast implementation does not say what it cut
+            whole = self._tokenizer(*columns)["input_ids"]
+            cut = sum(len(ids) > self._max_length for ids in whole)
+        return dict(tokens.items()), cut
+
+    def _logits(
+        self, tokens: dict[str, list[list[int]]], on_progress: Callable[[int], None] | None
+    ) -> NDArray[np.float32]:
+        import torch
+        from transformers.data.data_collator import pad_without_fast_tokenizer_warning
+
+        lengths = np.array([len(ids) for ids in tokens["input_ids"]])
+        logits: NDArray[np.float32] | None = None
+        with torch.inference_mode():
+            for rows in _batches(lengths):
+                batch = pad_without_fast_tokenizer_warning(
+                    self._tokenizer,
+                    {name: [values[row] for row in rows] for name, values in tokens.items()},
+                    return_tensors="pt",
+                ).to(self._model.device)
+                found = self._model(**batch).logits.float().cpu().numpy()
+                if logits is None:
+                    logits = np.empty((len(lengths), found.shape[1]), np.float32)
+                logits[rows] = found
+                if on_progress is not None:
+                    on_progress(len(rows))
+        assert logits is not None
+        return logits
+
+
+def _batches(lengths: NDArray[Any]) -> list[NDArray[np.intp]]:
+    """Row numbers in batches of similar length, longest first, each within `TOKENS_PER_BATCH`."""
+    order = np.argsort(-lengths, kind="stable")
+    batches = []
+    start = 0
+    while start < len(order):
+        size = max(1, TOKENS_PER_BATCH // max(1, int(lengths[order[start]])))
+        batches.append(order[start : start + size])
+        start += size
+    return batches

@@ -1,0 +1,168 @@
+"""Carrying out a plan: skip what is finished, go on after a failure, write each record when its cell ends."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.errors import UserError
+from benchmark.plan import Cell
+from benchmark.progress import Reporter
+from leaderboard.record import Failure, Record, RecordError, read_record
+from leaderboard.replace_file import replace_file
+from tasks import DataError
+from tasks.loading import LoadedTask, load_task
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What became of the cells."""
+
+    finished: tuple[Cell, ...]
+    skipped: tuple[Cell, ...]
+    """Finished by an earlier run."""
+    failed: tuple[Cell, ...]
+
+
+def run_cells(
+    cells: Sequence[Cell], out: Path, reporter: Reporter, *, mirror: Path | None = None, keep_model: bool = False
+) -> RunOutcome:
+    """Run the cells that have no finished record below the output folder.
+
+    Everything that can be known to be wrong is looked at before the first cell runs. A cell that fails leaves a
+    record with its traceback, and is tried again by the next run; the others go on.
+
+    Raises:
+        UserError: the output folder cannot be written, a record there cannot be used, or data cannot be had.
+    """
+    pending: list[Cell] = []
+    skipped: list[Cell] = []
+    for cell in cells:
+        (skipped if is_finished(out / cell.record_path) else pending).append(cell)
+    if not pending:
+        return RunOutcome((), tuple(skipped), ())
+    make_writable(out)
+    _check_tokenizers(pending)
+    data = _load_data(pending, mirror, reporter)
+    finished: list[Cell] = []
+    failed: list[Cell] = []
+    reporter.start_cells(len(pending))
+    for number, cell in enumerate(pending, start=1):
+        reporter.say(f"cell {number} of {len(pending)}: {cell}")
+        if _run_one(cell, data[_data_key(cell)], out, reporter, keep_model):
+            finished.append(cell)
+        else:
+            failed.append(cell)
+        reporter.finish_cell()
+    return RunOutcome(tuple(finished), tuple(skipped), tuple(failed))
+
+
+def is_finished(record_path: Path) -> bool:
+    """Whether there is a record of a finished cell.
+
+    Raises:
+        UserError: there is a record that cannot be used.
+    """
+    if not record_path.exists():
+        return False
+    try:
+        return read_record(record_path).status == "finished"
+    except RecordError as error:
+        raise UserError(str(error)) from None
+
+
+def make_writable(folder: Path) -> None:
+    """Make the output folder.
+
+    Raises:
+        UserError: it cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_file(folder / ".writable", b"")
+        (folder / ".writable").unlink()
+    except OSError as error:
+        raise UserError(
+            f"output folder {folder}: cannot be written ({os.strerror(error.errno or 0)}); name another with --out."
+        ) from None
+
+
+def _run_one(cell: Cell, data: LoadedTask, out: Path, reporter: Reporter, keep_model: bool) -> bool:
+    from benchmark.cell import remove_checkpoints, run_cell  # torch and transformers take seconds to import
+
+    folder = out / cell.folder
+    started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    try:
+        record = run_cell(cell, data, folder, reporter, keep_model=keep_model)
+    except Exception as error:
+        record = _failure(cell, started, error)
+        reporter.say(f"  failed: {type(error).__name__}: {' '.join(str(error).split())}")
+    write_record(record, out / cell.record_path)
+    if record.status == "finished":
+        remove_checkpoints(folder)
+        reporter.say(f"  finished in {sum(record.seconds.values()):.0f} s")
+    return record.status == "finished"
+
+
+def write_record(record: Record, path: Path) -> None:
+    """Write a record: whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, record.model_dump_json(indent=2).encode() + b"\n")
+
+
+def _failure(cell: Cell, started: str, error: Exception) -> Record:
+    from benchmark.cell import configuration
+    from benchmark.provenance import code_version, machine, package_versions
+
+    return Record(
+        status="failed",
+        cell=cell.identity,
+        configuration=configuration(cell),
+        code=code_version(),
+        packages=package_versions(),
+        machine=machine(),
+        started=started,
+        failure=Failure(kind=type(error).__name__, message=str(error), traceback=traceback.format_exc()),
+    )
+
+
+def _check_tokenizers(cells: Sequence[Cell]) -> None:
+    from benchmark.backbones import load_tokenizer
+
+    for backbone in {cell.backbone.name: cell.backbone for cell in cells}.values():
+        load_tokenizer(backbone)
+
+
+def _data_key(cell: Cell) -> tuple[object, ...]:
+    return (cell.task.name, cell.training.train_size, cell.training.selection, cell.evaluation.evaluation_size)
+
+
+def _load_data(cells: Sequence[Cell], mirror: Path | None, reporter: Reporter) -> dict[tuple[object, ...], LoadedTask]:
+    """Texts of every task and setting among the cells."""
+    loaded: dict[tuple[object, ...], LoadedTask] = {}
+    for cell in cells:
+        if _data_key(cell) in loaded:
+            continue
+        try:
+            data = load_task(
+                cell.task,
+                mirror=mirror,
+                train_size=cell.training.train_size,
+                evaluation_size=cell.evaluation.evaluation_size,
+                selection=cell.training.selection,
+            )
+        except DataError as error:
+            raise UserError(str(error)) from None
+        if len(data.training.examples) < cell.training.batch_size:
+            raise UserError(
+                f"training.batch_size is {cell.training.batch_size}, but there are only "
+                f"{len(data.training.examples)} training texts, and a last partial batch is dropped."
+            )
+        for name, reason in data.missing.items():
+            reporter.say(f"task {cell.task.name}: evaluation set {name} is missing: {reason}")
+        loaded[_data_key(cell)] = data
+    return loaded

@@ -1,0 +1,46 @@
+"""Logits on disk: one file for each evaluation set, written once."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmark.errors import UserError
+from leaderboard.replace_file import replace_file
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def store_logits(path: Path, logits: NDArray[np.float32], labels: tuple[int, ...] | None) -> str:
+    """Write logits (n, C) and labels (n,), if any, as NumPy's ``.npz``; return the file's sha256.
+
+    The bytes depend on the values alone.
+    """
+    arrays: dict[str, NDArray[np.generic]] = {"logits": logits}
+    if labels is not None:
+        arrays["labels"] = np.array(labels, np.int64)
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)
+    data = content.getvalue()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_logits(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64] | None]:
+    """Logits and labels (None for an unlabelled set) from a file of `store_logits`.
+
+    Raises:
+        UserError: the file is missing, truncated or not such a file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return stored["logits"], stored.get("labels")
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: is not a file of stored logits ({error}).") from None

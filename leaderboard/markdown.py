@@ -1,0 +1,103 @@
+"""The leaderboard as GitHub-ready Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from tabulate import tabulate
+
+from leaderboard.escape_markdown import escape_markdown
+from leaderboard.layout import READING, Entry, direction_and_unit, entries, legend, partial_mark
+from leaderboard.table import FailedCell, Group, Leaderboard, Table
+
+
+def render_markdown(leaderboard: Leaderboard, pictures: Mapping[str, str] | None = None) -> str:
+    """The leaderboard as one Markdown document.
+
+    Args:
+        leaderboard: what to show.
+        pictures: setting id → file name of the table's picture, relative to the document; names made of letters,
+            digits, dots and hyphens only.
+
+    Returns:
+        The text, with a line break at its end. The same leaderboard gives the same text.
+    """
+    parts = [
+        "# Leaderboard",
+        "Made from record files by `roast-bench leaderboard`; edits are overwritten. "
+        "↑ higher is better, ↓ lower is better, the best value of a column is bold.",
+        escape_markdown(READING),
+    ]
+    if not leaderboard.groups:
+        parts.append("No cell has finished.")
+    for group in leaderboard.groups:
+        parts += _group(group, pictures or {})
+    if leaderboard.failures:
+        parts += ["## Failed cells", _failures(leaderboard.failures)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _group(group: Group, pictures: Mapping[str, str]) -> list[str]:
+    parts = [f"## {escape_markdown(group.task)}, {escape_markdown(group.backbone)}"]
+    if len(group.tables) > 1:
+        parts.append(
+            f"{len(group.tables)} tables, whose rows may not be compared with each other. "
+            "What differs, in the order of the tables:"
+        )
+        parts.append(_list(group.differences))
+    for table in group.tables:
+        parts += [f"### Setting {table.setting}"] if len(group.tables) > 1 else []
+        parts += _table(table, pictures.get(table.setting))
+    return parts
+
+
+def _table(table: Table, picture: str | None) -> list[str]:
+    headings = [
+        escape_markdown(f"{column.name}{partial_mark(column)} {direction_and_unit(column)}") for column in table.columns
+    ]
+    grid = tabulate(
+        [[escape_markdown(row[0].text), *map(_number, row[1:])] for row in entries(table)],
+        headers=["method", *headings, "Δ ↑ %", "rank ↓", "seeds"],
+        tablefmt="github",
+        disable_numparse=True,
+        colalign=("left", *["right"] * (len(headings) + 2), "left"),
+    )
+    parts = [grid]
+    if picture is not None:
+        about = escape_markdown(f"The five perspectives of {table.task}, {table.backbone}, by method")
+        parts.append(f"![{about}]({picture})")
+    suites = f"{'Suite' if len(table.suites) == 1 else 'Suites'}: {', '.join(table.suites)}"
+    parts.append(
+        _list(
+            [
+                *legend(table),
+                *table.notes,
+                f"{suites}. Records: {table.records}. Setting: {table.setting}.",
+                f"{table.versions}.",
+            ]
+        )
+    )
+    return parts
+
+
+def _number(entry: Entry) -> str:
+    return f"**{entry.text}**" if entry.best else entry.text
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {escape_markdown(line)}" for line in lines)
+
+
+def _failures(failures: Iterable[FailedCell]) -> str:
+    return tabulate(
+        [
+            [
+                escape_markdown(text)
+                for text in (cell.task, cell.backbone, cell.method, str(cell.seed), cell.kind, cell.message)
+            ]
+            for cell in failures
+        ],
+        headers=["task", "backbone", "method", "seed", "error", "message"],
+        tablefmt="github",
+        disable_numparse=True,
+    )

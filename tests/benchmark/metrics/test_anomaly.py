@@ -1,0 +1,85 @@
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torchmetrics.functional.classification import binary_auroc, binary_average_precision
+
+import benchmark.metrics
+from benchmark.metrics import UndefinedMetric, anomaly_scores, aupr, auroc, fpr_at_95_tpr
+
+METRICS = (auroc, aupr, fpr_at_95_tpr)
+Metric = Callable[[object, object], float]
+
+
+def random_scores(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    # Rounded, so that there are ties within and between the two sides.
+    return rng.beta(2, 5, 150).round(2), rng.beta(4, 4, 60).round(2)
+
+
+def test_scores_are_one_minus_the_confidence() -> None:
+    np.testing.assert_allclose(anomaly_scores([[np.log(3), 0.0], [0.0, 0.0]]), [0.25, 0.5])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_auroc_counts_the_pairs_in_order_ties_half(seed: int) -> None:
+    normal, anomalous = random_scores(seed)
+    pairs = [(a > n) + 0.5 * (a == n) for a in anomalous for n in normal]
+    assert auroc(normal, anomalous) == pytest.approx(np.mean(pairs))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_auroc_and_aupr_agree_with_torchmetrics(seed: int) -> None:
+    normal, anomalous = random_scores(seed)
+    scores = torch.tensor(np.concatenate([normal, anomalous]))
+    target = torch.tensor([0] * len(normal) + [1] * len(anomalous))
+    assert auroc(normal, anomalous) == pytest.approx(binary_auroc(scores, target).item(), abs=1e-6)
+    assert aupr(normal, anomalous) == pytest.approx(binary_average_precision(scores, target).item(), abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_false_positive_rate_agrees_with_a_search_over_thresholds(seed: int) -> None:
+    normal, anomalous = random_scores(seed)
+    enough = [t for t in np.concatenate([normal, anomalous]) if (anomalous >= t).mean() >= 0.95]
+    assert fpr_at_95_tpr(normal, anomalous) == pytest.approx((normal >= max(enough)).mean())
+
+
+def test_exactly_95_percent_is_enough() -> None:
+    # 19 of 20 anomalies score 0.9; flagging the last one, at 0.1, would flag both normal texts too.
+    assert fpr_at_95_tpr([0.5, 0.2], [0.9] * 19 + [0.1]) == 0.0
+    assert fpr_at_95_tpr([0.5, 0.2], [0.9] * 18 + [0.1] * 2) == 1.0
+
+
+def test_anomalies_are_the_positive_class() -> None:
+    assert [metric([0.1, 0.2], [0.8, 0.9]) for metric in METRICS] == [1.0, 1.0, 0.0]
+    assert auroc([0.8, 0.9], [0.1, 0.2]) == 0.0
+    assert auroc([0.5], [0.5]) == 0.5
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_one_empty_side_is_undefined(metric: Metric) -> None:
+    with pytest.raises(UndefinedMetric, match="without anomalies"):
+        metric([0.5], [])
+    with pytest.raises(UndefinedMetric, match="without normal texts"):
+        metric([], [0.5])
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_malformed_scores_are_refused(metric: Metric) -> None:
+    with pytest.raises(ValueError, match="normal_scores are not finite in row 1"):
+        metric([0.5, np.nan], [0.5])
+    with pytest.raises(ValueError, match="anomaly_scores must have the shape"):
+        metric([0.5], [[0.5]])
+
+
+def test_importing_the_metrics_does_not_import_scikit_learn() -> None:
+    code = "import sys, benchmark.metrics; print(*{'sklearn', 'torch', 'scipy'} & set(sys.modules))"
+    root = Path(benchmark.metrics.__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == []

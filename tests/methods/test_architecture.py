@@ -1,0 +1,103 @@
+import pytest
+import torch
+from conftest import tiny_configurations
+from torch import nn
+from transformers import BartConfig, BartForSequenceClassification, FlaubertConfig, FlaubertForSequenceClassification
+
+from methods.architecture import (
+    encoder_parameters,
+    read_embedding_output,
+    replace_embedding_output,
+    transformer_blocks,
+)
+
+ARCHITECTURES = sorted(tiny_configurations())
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_replacing_the_embedding_output_by_itself_changes_nothing(tiny_model, batch, architecture):
+    model = tiny_model(architecture).eval()
+    with read_embedding_output(model) as seen:
+        expected = model(**batch).logits
+    with replace_embedding_output(model, seen.value.detach()):
+        # Other tokens, same mask: the logits can only come from the replaced embeddings.
+        other = {**batch, "input_ids": torch.where(batch["attention_mask"] == 1, 1 + batch["input_ids"] % 50, 0)}
+        found = model(**other).logits
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_loss_has_a_gradient_at_the_embedding_output(tiny_model, batch, architecture):
+    model = tiny_model(architecture)
+    with read_embedding_output(model) as seen:
+        loss = model(**batch).loss
+    (gradient,) = torch.autograd.grad(loss, seen.value)
+    assert gradient.shape == seen.value.shape
+    assert gradient.abs().sum() > 0
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_encoder_parameters_leave_out_embeddings_and_head(tiny_model, architecture):
+    model = tiny_model(architecture)
+    names = set(encoder_parameters(model))
+    assert names
+    for part in (
+        "embeddings",
+        "classifier",
+        "pooler",
+        "score",
+        "wte",
+        "wpe",
+        "logits_proj",
+        "word_embedding",
+        "head.dense",
+    ):
+        assert not [name for name in names if part in name]
+
+
+def test_blocks_of_bert_are_its_layers(tiny_model):
+    model = tiny_model("bert")
+    assert transformer_blocks(model) is model.bert.encoder.layer
+
+
+def test_hooks_are_gone_after_an_error(tiny_model, batch):
+    model = tiny_model("bert")
+    with pytest.raises(ValueError, match="shape"), replace_embedding_output(model, torch.zeros(1, 1, 1)):
+        model(**batch)
+    model(**batch)
+
+
+def test_frozen_embeddings_still_give_a_gradient(tiny_model, batch):
+    model = tiny_model("bert")
+    model.bert.embeddings.requires_grad_(False)
+    with read_embedding_output(model) as seen:
+        loss = model(**batch).loss
+    (gradient,) = torch.autograd.grad(loss, seen.value)
+    assert gradient.abs().sum() > 0
+
+
+def test_encoder_decoder_is_refused():
+    model = BartForSequenceClassification(
+        BartConfig(
+            vocab_size=60,
+            d_model=16,
+            encoder_layers=1,
+            decoder_layers=1,
+            encoder_attention_heads=2,
+            decoder_attention_heads=2,
+            encoder_ffn_dim=32,
+            decoder_ffn_dim=32,
+            max_position_embeddings=32,
+        )
+    )
+    with pytest.raises(ValueError, match="BartForSequenceClassification: encoder-decoder"):
+        transformer_blocks(model)
+
+
+def test_model_without_a_list_of_blocks_is_refused():
+    parallel_lists = FlaubertForSequenceClassification(
+        FlaubertConfig(n_words=60, vocab_size=60, emb_dim=16, n_layers=2, n_heads=2)
+    )
+    for model in (parallel_lists, nn.Linear(3, 2)):
+        with pytest.raises(ValueError, match="blocks cannot be located"):
+            transformer_blocks(model)
