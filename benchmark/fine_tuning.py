@@ -17,6 +17,7 @@ from leaderboard.record import Training
 from methods.trainer import MethodTrainer
 
 if TYPE_CHECKING:
+    from torch.utils.data import DataLoader
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from benchmark.suite import TrainingSettings
@@ -66,6 +67,18 @@ class _InOrder:
         return self._data[self._rows[row]]
 
 
+class _PublishedRecipe(MethodTrainer):
+    """Drops the last partial batch in training alone; the Trainer's own flag drops it in evaluation too."""
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
+        self.args.dataloader_drop_last = False
+        try:
+            loader: DataLoader[Any] = super().get_eval_dataloader(eval_dataset)
+        finally:
+            self.args.dataloader_drop_last = True
+        return loader
+
+
 def fine_tune(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -89,7 +102,7 @@ def fine_tune(
     training_tokens = TokenizedExamples(training, tokenizer, settings.max_length)
     selection_tokens = TokenizedExamples(selection, tokenizer, settings.max_length)
     last_checkpoint = discard_incomplete(checkpoints)
-    trainer = MethodTrainer(
+    trainer = _PublishedRecipe(
         model=model,
         method=method,
         args=_arguments(settings, seed, checkpoints),

@@ -42,5 +42,5 @@ def read_logits(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64] | No
     try:
         with np.load(path, allow_pickle=False) as stored:
             return stored["logits"], stored.get("labels")
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: is not a file of stored logits ({error}).") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from methods.architecture import read_embedding_output, replace_embedding_output, unwrap
+from methods.architecture import read_embedding_output, replace_embedding_output
 from methods.ascent import maximum_normalised
 from methods.base import Batch, Method
 from methods.card import Card
@@ -111,9 +111,8 @@ class AdversarialPerturbation(Method):
             return clean + self.epsilon * maximum_normalised(gradient)
         start = clean + self.initial_noise * torch.rand_like(clean)
         start.requires_grad_()
-        inner = unwrap(model)  # this pass leaves no parameter gradient, so data-parallel wrappers must not see it
-        with replace_embedding_output(inner, start):
-            probing_loss = _cross_entropy(inner(**inputs).logits, labels)
+        with replace_embedding_output(model, start):
+            probing_loss = _cross_entropy(model(**inputs).logits, labels)
         (gradient,) = torch.autograd.grad(probing_loss, start)
         return start.detach() + self.epsilon * maximum_normalised(gradient)
 

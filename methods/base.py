@@ -49,8 +49,9 @@ class Method:
     def backward(self, run: FineTuningRun, model: nn.Module, batch: Batch) -> Tensor:
         """Leave the mini-batch's gradient in the parameters and return the detached loss.
 
-        Methods with several backward passes override this; ``run.backward`` takes care of gradient accumulation,
-        mixed precision and data-parallel training.
+        Methods with several backward passes override this; ``run.backward`` takes care of gradient accumulation and
+        mixed precision. In a data-parallel run ``model`` is the model without its wrapper, ``batch`` is this process's
+        share, and gradients are averaged afterwards.
         """
         with run.autocast():
             loss = self.loss(model, batch)

@@ -31,6 +31,7 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
     is kept, a tie goes to the later evaluation, as in the published recipe.
 
     Raises:
+        ValueError: on construction, under FSDP or DeepSpeed.
         NonFiniteLossError: during ``train``, naming the step, as soon as a loss is NaN or infinite.
     """
 
@@ -43,6 +44,8 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
             **keywords: as for ``Trainer``.
         """
         super().__init__(*positional, **keywords)
+        if self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            raise ValueError("MethodTrainer: FSDP and DeepSpeed shard gradients that methods must see whole; use DDP.")
         self.method = method
         self.run = FineTuningRun(self)
         self.model_accepts_loss_kwargs = False  # methods return mean losses; accumulation divides by the batch count
@@ -59,14 +62,21 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
     def training_step(
         self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Tensor | None = None
     ) -> Tensor:
-        """One mini-batch: the method leaves its gradient in the parameters; returns the detached loss."""
-        model.train()
+        """One mini-batch: the method leaves its gradient in the parameters; returns the detached loss.
+
+        Methods see the model without its data-parallel wrapper, which takes one forward pass for each backward pass;
+        gradients are averaged over processes here, once accumulated.
+        """
+        inner = unwrap(model)
+        inner.train()
         try:
-            loss = self.method.backward(self.run, model, self._prepare_inputs(inputs))
+            loss = self.method.backward(self.run, inner, self._prepare_inputs(inputs))
         except NonFiniteGradientError as error:
             raise NonFiniteLossError(f"step {self.state.global_step + 1}: {error}") from error
         if not bool(torch.isfinite(loss)):
             raise NonFiniteLossError(f"step {self.state.global_step + 1}: the training loss is {loss.item()}")
+        if self.args.world_size > 1 and self.accelerator.sync_gradients:
+            average_gradients(inner)
         mean_loss: Tensor = loss / self.current_gradient_accumulation_steps
         return mean_loss
 
@@ -90,6 +100,16 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
         state = torch.load(Path(checkpoint) / METHOD_STATE, map_location=self.args.device, weights_only=True)
         self.method.load_state_dict(state)
         self._resumed = True
+
+
+def average_gradients(model: nn.Module) -> None:
+    """Replace every gradient by its mean over the processes of a data-parallel run."""
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            if parameter.grad is None:  # another process may have one, and all must take part
+                parameter.grad = torch.zeros_like(parameter)
+            torch.distributed.all_reduce(parameter.grad)
+            parameter.grad /= torch.distributed.get_world_size()
 
 
 class _MethodHooks(TrainerCallback):  # type: ignore[misc]

@@ -54,7 +54,7 @@ def main() -> None:
     except UserError as error:
         _fail(str(error))
     except UsageError as error:
-        _fail(f"{error.format_message()} See roast-bench --help.")
+        _fail(f"{error.format_message().rstrip('.')}. See roast-bench --help.")
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("interrupted; run the same command again to go on.", err=True)
         sys.exit(130)

@@ -1,0 +1,195 @@
+"""`roast-bench run` on a tiny task: what a user sees, finds and keeps."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from leaderboard.record import find_records, read_record
+
+
+def records(folder: Path):
+    return {(record.cell.method, record.cell.seed): record for record in map(read_record, find_records(folder))}
+
+
+def test_a_method_from_a_file_is_run_and_ranked_beside_vanilla(roast_bench, tiny_run, tmp_path):
+    options = ["--method", "vanilla,half-loss", "--seeds", "0,1", "--set", "half-loss.share=0.25", "--epochs", "12"]
+    done = roast_bench(*tiny_run, *options)
+    assert done.code == 0, done.err
+    found = records(tmp_path / "out")
+    assert set(found) == {(method, seed) for method in ("vanilla", "half-loss") for seed in (0, 1)}
+    for record in found.values():
+        assert record.status == "finished"
+        assert record.scores["acc_in"].value > 80
+        assert record.evaluation_sets["test"].rows == 40
+        assert record.training.steps == 12 * (114 // 8)
+    mine = found["half-loss", 0]
+    assert mine.configuration.resolved["hyper_parameters"] == {"share": 0.25}
+    assert len(mine.configuration.resolved["method_source"]) == 64
+    for line in ("vanilla", "half-loss"):
+        assert line in done.out
+    for file in ("LEADERBOARD.md", "leaderboard.csv", "leaderboard.svg"):
+        assert (tmp_path / "out" / file).is_file()
+        assert file in done.out
+
+
+def test_finished_cells_are_skipped_and_their_files_untouched(roast_bench, tiny_run, tmp_path):
+    assert roast_bench(*tiny_run, "--method", "vanilla").code == 0
+    (path,) = find_records(tmp_path / "out")
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    again = roast_bench(*tiny_run, "--method", "vanilla", "--json")
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+    summary = json.loads(again.out)
+    assert (len(summary["skipped"]), summary["finished"], summary["failed"]) == (1, [], [])
+
+
+def test_a_changed_setting_is_another_cell(roast_bench, tiny_run, tmp_path):
+    assert roast_bench(*tiny_run, "--method", "vanilla").code == 0
+    assert roast_bench(*tiny_run, "--method", "vanilla", "--max-length", "32").code == 0
+    assert len(find_records(tmp_path / "out")) == 2
+
+
+def test_a_changed_plugin_is_another_cell(roast_bench, tiny_run, plugin, tmp_path):
+    assert roast_bench(*tiny_run, "--method", "half-loss").code == 0
+    from methods import methods
+    from tasks import tasks
+
+    del methods["half-loss"], tasks["tiny"]
+    plugin.write_text(plugin.read_text(encoding="utf-8") + "\n# another version\n", encoding="utf-8")
+    assert roast_bench(*tiny_run, "--method", "half-loss").code == 0
+    assert len(find_records(tmp_path / "out")) == 2
+
+
+def test_nan_loss_fails_its_cell_with_the_step_and_the_others_go_on(roast_bench, tiny_run, plugin, tmp_path):
+    plugin.write_text(
+        plugin.read_text(encoding="utf-8")
+        + '''
+@register("explodes")
+class Explodes(Method):
+    """NaN in the fifth step."""
+
+    def loss(self, model, batch):
+        self.steps = getattr(self, "steps", 0) + 1
+        return model(**batch).loss * (float("nan") if self.steps == 5 else 1)
+''',
+        encoding="utf-8",
+    )
+    done = roast_bench(*tiny_run, "--method", "explodes,vanilla")
+    assert done.code == 1
+    found = records(tmp_path / "out")
+    assert found["vanilla", 0].status == "finished"
+    failure = found["explodes", 0].failure
+    assert (failure.kind, failure.message) == ("NonFiniteLossError", "step 5: the training loss is nan")
+    assert "Traceback" in failure.traceback
+    assert "step 5" in done.err
+    assert "step 5" in done.out
+
+    again = roast_bench(*tiny_run, "--method", "explodes,vanilla", "--json")
+    summary = json.loads(again.out)
+    assert (len(summary["failed"]), len(summary["skipped"])) == (1, 1)
+
+
+KILLER = '''
+import os, signal
+
+@register("killed")
+class Killed(Method):
+    """Dies in step 18, in the second epoch, where told to."""
+
+    def transform_gradients(self, model):
+        self.steps = getattr(self, "steps", 0) + 1
+        if self.steps == 18 and "KILL_ME" in os.environ:
+            os.kill(os.getpid(), signal.SIGKILL)
+'''
+
+
+def test_kill_in_the_second_cell_keeps_the_first_and_ends_in_the_same_logits(tiny_run, plugin, tmp_path):
+    plugin.write_text(plugin.read_text(encoding="utf-8") + KILLER, encoding="utf-8")
+
+    def run(out: str, **environment: str) -> int:
+        command = [*map(str, tiny_run[:-1]), str(tmp_path / out), "--method", "vanilla,killed"]
+        return subprocess.run(
+            [sys.executable, "-m", "benchmark", *command],
+            env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+            capture_output=True,
+            check=False,
+        ).returncode
+
+    assert run("broken", KILL_ME="1") == -signal.SIGKILL
+    (first,) = find_records(tmp_path / "broken")
+    assert "vanilla" in first.parts
+    before = first.read_bytes()
+    (killed,) = (tmp_path / "broken" / "tiny" / "tiny-bert" / "killed").iterdir()
+    assert list((killed / "checkpoint").glob("checkpoint-*/trainer_state.json"))
+
+    assert run("broken") == 0
+    assert run("whole") == 0
+    assert first.read_bytes() == before
+    assert not (killed / "checkpoint").exists()
+    resumed, whole = records(tmp_path / "broken")["killed", 0], records(tmp_path / "whole")["killed", 0]
+    assert resumed.scores == whole.scores
+    assert {name: part.logits_sha256 for name, part in resumed.evaluation_sets.items()} == {
+        name: part.logits_sha256 for name, part in whole.evaluation_sets.items()
+    }
+
+
+def test_an_interrupted_checkpoint_is_passed_over(tmp_path):
+    from benchmark.fine_tuning import discard_incomplete
+
+    for step, state in ((10, '{"global_step": 10}'), (20, '{"global_step": 20}'), (30, '{"global_st'), (40, None)):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        if state is not None:
+            (folder / "trainer_state.json").write_text(state, encoding="utf-8")
+    assert discard_incomplete(tmp_path) == tmp_path / "checkpoint-20"
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-20"]
+    assert discard_incomplete(tmp_path / "absent") is None
+
+
+def test_scores_follow_from_the_stored_logits(roast_bench, tiny_run, tmp_path):
+    assert roast_bench(*tiny_run, "--method", "vanilla").code == 0
+    (path,) = find_records(tmp_path / "out")
+    record = read_record(path)
+    with np.load(path.parent / "logits" / "test.npz") as stored:
+        share = float((stored["logits"].argmax(1) == stored["labels"]).mean())
+    assert record.scores["acc_in"].value == pytest.approx(100 * share)
+    assert record.set_scores["test"]["accuracy"].value == pytest.approx(100 * share)
+    assert record.scores["acc_adv"].value is None
+    assert record.scores["acc_adv"].reason
+    with np.load(path.parent / "logits" / "odd.npz") as stored:
+        assert "labels" not in stored
+
+
+def test_the_whole_selection_slice_chooses_the_epoch(roast_bench, tiny_run, tmp_path):
+    """Its last partial batch is not dropped, unlike in training."""
+    assert roast_bench(*tiny_run, "--method", "vanilla").code == 0
+    record = read_record(find_records(tmp_path / "out")[0])
+    assert record.training_data["selection"].rows == 6
+    assert len(record.training.selection_accuracy) == 2
+    for accuracy in record.training.selection_accuracy:
+        assert accuracy * 6 / 100 == pytest.approx(round(accuracy * 6 / 100))
+    best = max(record.training.selection_accuracy)
+    assert record.training.kept_epoch == max(
+        epoch for epoch, accuracy in enumerate(record.training.selection_accuracy, start=1) if accuracy == best
+    )
+
+
+def test_keep_model_saves_what_the_logits_came_from(roast_bench, tiny_run, tmp_path):
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    from benchmark.prediction import Predictor
+    from tasks import tasks
+
+    assert roast_bench(*tiny_run, "--method", "vanilla", "--keep-model").code == 0
+    (path,) = find_records(tmp_path / "out")
+    model = AutoModelForSequenceClassification.from_pretrained(path.parent / "model")
+    tokenizer = AutoTokenizer.from_pretrained(path.parent / "model")
+    assert model.config.id2label == {0: "negative", 1: "positive"}
+    texts = tasks["tiny"]().evaluation_sets[0].source.load(None).examples
+    with np.load(path.parent / "logits" / "test.npz") as stored:
+        np.testing.assert_array_equal(Predictor(model, tokenizer, 128).predict(texts).logits, stored["logits"])

@@ -1,0 +1,31 @@
+import hashlib
+
+import numpy as np
+import pytest
+
+from benchmark.errors import UserError
+from benchmark.stored_logits import read_logits, store_logits
+
+
+def test_round_trip_and_equal_bytes(tmp_path):
+    logits = np.random.RandomState(0).normal(size=(6, 3)).astype(np.float32)
+    first = store_logits(tmp_path / "a" / "one.npz", logits, (0, 1, 2, 0, 1, 2))
+    second = store_logits(tmp_path / "two.npz", logits, (0, 1, 2, 0, 1, 2))
+    assert first == second == hashlib.sha256((tmp_path / "two.npz").read_bytes()).hexdigest()
+    found, labels = read_logits(tmp_path / "two.npz")
+    np.testing.assert_array_equal(found, logits)
+    assert labels.tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def test_without_labels(tmp_path):
+    store_logits(tmp_path / "x.npz", np.zeros((2, 2), np.float32), None)
+    assert read_logits(tmp_path / "x.npz")[1] is None
+
+
+def test_truncated_and_foreign_files_are_named(tmp_path):
+    path = tmp_path / "x.npz"
+    store_logits(path, np.zeros((200, 2), np.float32), None)
+    for content in (path.read_bytes()[:100], b"", b"hello", np.array([{}], dtype=object).dumps()):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=r"x\.npz: is not a file of stored logits"):
+            read_logits(path)

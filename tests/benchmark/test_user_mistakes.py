@@ -1,0 +1,159 @@
+"""Each mistake gets one line saying what, where and what would be right, and exit code 2."""
+
+import json
+import os
+
+import pytest
+
+from leaderboard.record import find_records
+
+QUICK = ["run", "quickstart"]
+
+
+def assert_one_line(done, *parts):
+    assert done.code == 2, (done.out, done.err)
+    assert done.out == ""
+    lines = done.err.strip().splitlines()
+    assert len(lines) == 1, lines
+    assert "Traceback" not in lines[0]
+    for part in parts:
+        assert part in lines[0], lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        ([*QUICK, "--method", "roats"], ["unknown method 'roats'", "did you mean 'roast'?"]),
+        ([*QUICK, "--task", "review"], ["unknown task 'review'", "did you mean 'reviews'?"]),
+        ([*QUICK, "--attack", "deepwordbugs:5"], ["unknown attack 'deepwordbugs'", "did you mean 'deepwordbug'?"]),
+        ([*QUICK, "--backbone", "./nowhere"], ["backbone ./nowhere", "no such folder", "minilm"]),
+        (["run", "quikstart"], ["unknown suite 'quikstart'", "did you mean 'quickstart'?"]),
+        (["run", "absent.toml"], ["suite file absent.toml", "No such file"]),
+        (["run", "--task", "reviews"], ["--method is missing"]),
+        ([*QUICK, "--set", "roast.alhpa=0.6"], ["roast.alhpa", "did you mean 'alpha'?"]),
+        ([*QUICK, "--set", "roast.alpha=1.5"], ["roast.alpha", "less than or equal to 1", "1.5"]),
+        ([*QUICK, "--set", "roast.alpha=x"], ["roast.alpha", "valid number", "'x'"]),
+        ([*QUICK, "--set", "roast.objective=half"], ["roast.objective", "'full' or 'released'"]),
+        ([*QUICK, "--set", "alpha=0.6"], ["--set alpha=0.6", "METHOD.HYPER_PARAMETER=VALUE"]),
+        ([*QUICK, "--set", "freelb.steps=3"], ["freelb.steps", "not among the methods to run", "vanilla, roast"]),
+        ([*QUICK, "--epochs", "0"], ["training.epochs", "greater than or equal to 1", "0"]),
+        ([*QUICK, "--learning-rate", "-1"], ["training.learning_rate", "greater than 0"]),
+        ([*QUICK, "--seeds", "one"], ["--seeds one", "whole numbers"]),
+        ([*QUICK, "--epochs", "many"], ["--epochs", "valid integer"]),
+        ([*QUICK, "--epoch", "3"], ["--epoch", "--epochs"]),
+        ([*QUICK, "--mirror", "nowhere"], ["--mirror nowhere", "no such folder"]),
+        ([*QUICK, "--plugin", "absent.py"], ["--plugin absent.py", "no such file"]),
+        (["describe", "roats"], ["'roats'", "did you mean 'roast'?"]),
+        (["list", "method"], ["method", "methods"]),
+        (["runn"], ["runn", "run"]),
+        (["leaderboard", "nowhere"], ["nowhere", "roast-bench run"]),
+    ],
+    ids=lambda value: " ".join(value)[:60] if isinstance(value, list) else None,
+)
+def test_mistakes_on_the_command_line(roast_bench, tmp_path, monkeypatch, arguments, parts):
+    monkeypatch.chdir(tmp_path)
+    assert_one_line(roast_bench(*arguments), *parts)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        ("import nothing_of_that_name", [":1: cannot be imported: ModuleNotFoundError", "nothing_of_that_name"]),
+        ("x = 1\ndef f(:\n", [":2: cannot be imported: SyntaxError"]),
+        ("x = 1", ["registers nothing", "@register"]),
+        (
+            "from methods import Method, register\n\n@register('roast')\nclass Mine(Method):\n    pass\n",
+            ["'roast' is taken by methods.roast.Roast"],
+        ),
+        ("from methods import register\n\n@register('Mine')\nclass Mine: ...\n", ["'Mine'", "lower-case"]),
+    ],
+    ids=["import error", "syntax error", "nothing registered", "name taken", "malformed name"],
+)
+def test_mistakes_in_a_plugin(roast_bench, tmp_path, content, parts):
+    path = tmp_path / "mine.py"
+    path.write_text(content, encoding="utf-8")
+    assert_one_line(roast_bench("list", "methods", "--plugin", path), str(path), *parts)
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        ("name = ", ["is not TOML"]),
+        ('name = "mine"\ntasks = ["reviews"]\nmethods = ["vanilla"]\nseeds = [0]\n', ["backbones"]),
+        (
+            'name = "mine"\ntasks = ["reviews"]\nbackbones = ["minilm"]\nmethods = ["vanilla"]\nseeds = [0]\n'
+            "[training]\nepoch = 3\n",
+            ["training.epoch", "no such setting"],
+        ),
+    ],
+    ids=["not TOML", "lacks a key", "misspelt key"],
+)
+def test_mistakes_in_a_suite_file(roast_bench, tmp_path, content, parts):
+    path = tmp_path / "mine.toml"
+    path.write_text(content, encoding="utf-8")
+    assert_one_line(roast_bench("run", path), str(path), *parts)
+
+
+def test_backbone_folder_without_weights(roast_bench, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert_one_line(roast_bench(*QUICK, "--backbone", tmp_path / "empty"), "empty", "no weights", "model.safetensors")
+
+
+def test_packaged_backbone_with_other_bytes(roast_bench, tmp_path, monkeypatch):
+    from benchmark import backbones
+
+    package = tmp_path / "altered_package"
+    (package / "model").mkdir(parents=True)
+    (package / "__init__.py").write_text("", encoding="utf-8")
+    (package / "model" / "model.safetensors").write_bytes(b"not the weights")
+    monkeypatch.syspath_prepend(tmp_path)
+    altered = backbones.PackagedBackbone("altered", "altered_package", "model", "0" * 64, "altered bytes")
+    monkeypatch.setitem(backbones.PACKAGED, "altered", altered)
+    assert_one_line(
+        roast_bench(*QUICK, "--backbone", "altered"), "altered", "has sha256", "expected " + "0" * 64, "reinstall"
+    )
+
+
+def test_packaged_backbone_that_is_not_installed(roast_bench, monkeypatch):
+    from benchmark import backbones
+
+    absent = backbones.PackagedBackbone("absent==1", "absent_package", "model", "0" * 64, "absent")
+    monkeypatch.setitem(backbones.PACKAGED, "absent", absent)
+    assert_one_line(roast_bench(*QUICK, "--backbone", "absent"), "not installed", "pip install")
+
+
+def test_output_folder_that_cannot_be_written(roast_bench, tiny_run, tmp_path):
+    (tmp_path / "out").write_text("a file", encoding="utf-8")
+    assert_one_line(roast_bench(*tiny_run, "--method", "vanilla"), str(tmp_path / "out"), "cannot be written", "--out")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_output_folder_without_permission(roast_bench, tiny_run, tmp_path):
+    (tmp_path / "out").mkdir(mode=0o500)
+    assert_one_line(roast_bench(*tiny_run, "--method", "vanilla"), "cannot be written")
+
+
+def test_record_of_another_schema_version_is_left_alone(roast_bench, tiny_run, tmp_path):
+    assert roast_bench(*tiny_run, "--method", "vanilla").code == 0
+    (path,) = find_records(tmp_path / "out")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**content, "schema_version": 99}), encoding="utf-8")
+    before = path.read_bytes()
+    for arguments in ([*tiny_run, "--method", "vanilla"], ["leaderboard", tmp_path / "out"]):
+        assert_one_line(roast_bench(*arguments), str(path), "schema_version is 99", "reads 1")
+    assert path.read_bytes() == before
+
+
+def test_batch_larger_than_the_training_data(roast_bench, tiny_run):
+    assert_one_line(
+        roast_bench(*tiny_run, "--method", "vanilla", "--train-size", "5"), "batch_size is 8", "5 training texts"
+    )
+
+
+def test_entry_point_that_cannot_be_imported(roast_bench, monkeypatch):
+    import importlib.metadata
+
+    broken = importlib.metadata.EntryPoint("mine", "package_that_is_not_there:Mine", "roast_bench.methods")
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [broken] if group == broken.group else [])
+    assert_one_line(roast_bench("list", "methods"), "mine", "package_that_is_not_there", "ModuleNotFoundError")
