@@ -9,10 +9,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from benchmark.attacks import attacks
 from benchmark.errors import UserError
-from methods import methods
-from tasks import tasks
 
 ENTRY_POINT_GROUPS = ("roast_bench.methods", "roast_bench.tasks", "roast_bench.attacks")
 """Entry-point groups whose objects are imported; importing one is expected to register it."""
@@ -71,6 +68,10 @@ def load_plugin(path: Path) -> None:
 
 
 def _registered() -> tuple[int, int, int]:
+    from benchmark.attacks import attacks
+    from methods import methods
+    from tasks import tasks
+
     return len(methods), len(tasks), len(attacks)
 
 

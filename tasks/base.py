@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 from tasks.sources import Source
+
+NAME_PATTERN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+"""Names of tasks and sets: they appear on the command line, in paths and in tables."""
 
 
 class Role(StrEnum):
@@ -42,7 +46,8 @@ class Task:
     """A label set, training texts and evaluation sets.
 
     Raises:
-        ValueError: on construction, if set names repeat or ``in_distribution_test`` is no in-distribution set.
+        ValueError: on construction, if a name is malformed, set names repeat, or ``in_distribution_test`` is no
+            in-distribution set.
     """
 
     name: str
@@ -59,6 +64,11 @@ class Task:
 
     def __post_init__(self) -> None:
         names = [evaluation_set.name for evaluation_set in self.evaluation_sets]
+        for kind, name in (("task", self.name), *(("evaluation set", name) for name in names)):
+            if not NAME_PATTERN.fullmatch(name):
+                raise ValueError(
+                    f"task {self.name!r}: {kind} name {name!r}: use lower-case letters and digits joined by hyphens."
+                )
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"task {self.name}: evaluation set {name!r} is declared {names.count(name)} times.")

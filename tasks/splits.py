@@ -34,10 +34,22 @@ def sample(examples: Examples, size: int | None, seed: int) -> Examples:
     """At most ``size`` examples (None: all), in their original order; a larger sample contains a smaller one."""
     if size is None or size >= len(examples):
         return examples
-    keys = [f"{key}\t{row}" for row, key in enumerate(examples.keys())]
-    chosen = set(_ordered(set(keys), seed)[:size])
-    return examples.select([row for row, key in enumerate(keys) if key in chosen])
+    # Equal keys are told apart by what the rows hold, so that samples nest and the source's order plays no part.
+    keys = examples.keys()
+    order = zip(
+        (_digest(key, seed) for key in keys),
+        examples.texts,
+        examples.second_texts or examples.texts,
+        examples.labels or range(len(examples)),
+        range(len(examples)),
+        strict=True,
+    )
+    return examples.select(sorted(row for *_, row in sorted(order)[:size]))
 
 
 def _ordered(keys: set[str], seed: int) -> list[str]:
-    return sorted(keys, key=lambda key: hashlib.sha256(f"{seed}\t{key}".encode()).digest())
+    return sorted(keys, key=lambda key: _digest(key, seed))
+
+
+def _digest(key: str, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed}\t{key}".encode()).digest()
