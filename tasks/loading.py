@@ -17,7 +17,7 @@ DATA_SEED = 0
 """Seed of every split and sample; the same for all methods and seeds, so that all see the same data."""
 
 SELECTION_SHARE = 0.05
-"""Share of the training texts set aside to choose the kept epoch."""
+"""Share of the training texts set aside to choose the kept epoch; at least one text."""
 
 SELECTION_LIMIT = 2_000
 """Most texts set aside for that."""
@@ -71,7 +71,7 @@ def load_task(
     whole = task.training.load(mirror)
     _check_fingerprint("training data", task.training_sha256, whole, task.training_origin)
     _check_labels(f"task {task.name}: its training data", task.labels, whole.examples)
-    aside = min(int(len(whole.examples) * SELECTION_SHARE), SELECTION_LIMIT)
+    aside = min(max(1, int(len(whole.examples) * SELECTION_SHARE)), SELECTION_LIMIT)
     held_out, rest = split(whole.examples, aside, DATA_SEED)
 
     evaluation: dict[str, Part] = {}
