@@ -5,8 +5,7 @@ VENV ?= .venv
 ARGS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# Compiled when first imported: compiling all of it at once would double the time of the installation.
-INSTALL = $(VENV)/bin/python -m pip install --no-compile --constraint constraints.txt --editable
+INSTALL = $(VENV)/bin/python -m pip install --constraint constraints.txt --editable
 
 .PHONY: help quickstart test check leaderboard clean
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated, Any
 
@@ -50,6 +51,9 @@ def roast_bench(
 
 def main() -> None:
     """Run the command line and exit."""
+    # Must be set before torch is loaded. By default a thread that waits for the others spins, and where anything else
+    # wants one of the cores, a training step takes many times as long.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         code = app(standalone_mode=False)
     except UserError as error:

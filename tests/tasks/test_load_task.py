@@ -61,7 +61,9 @@ def test_every_text_is_used_once(task: Task, numbered: Numbered) -> None:
     assert loaded.missing == {}
 
 
-@pytest.mark.parametrize(("rows", "aside"), [(15, 1), (100, 5), (119, 5), (39_999, 1_999), (40_000, 2_000), (50_000, 2_000)])
+@pytest.mark.parametrize(
+    ("rows", "aside"), [(15, 1), (100, 5), (119, 5), (39_999, 1_999), (40_000, 2_000), (50_000, 2_000)]
+)
 def test_size_of_the_selection_slice(rows: int, aside: int, task: Task, given: Any, numbered: Numbered) -> None:
     loaded = load_task(replace(task, training=given(numbered(rows))))
     assert (len(loaded.selection.examples), len(loaded.training.examples)) == (aside, rows - aside)
