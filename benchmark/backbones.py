@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import importlib.util
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,13 @@ if TYPE_CHECKING:
 
 WEIGHTS = "model.safetensors"
 SHARDED_WEIGHTS = "model.safetensors.index.json"
+NO_LIMIT = 1_000_000
+"""Tokenizers without a limit say a number far above this."""
+
+NUMBERED_FROM_PADDING = ("roberta", "xlm-roberta", "camembert", "longformer")
+
+_LOCAL_CHOICES = "name a folder with safetensors weights, or a backbone of `roast-bench list backbones`."
+
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*|[A-Za-z0-9][\w.-]*")
 
 
@@ -50,18 +59,19 @@ class Backbone:
     """One backbone, located and identified."""
 
     name: str
-    """As the user gave it."""
+    """Short name, name of the folder, or hub id."""
     location: str
     """Folder or hub id that transformers loads from."""
     identity: str
-    """What tells it from others: ``sha256:…`` of its weights, or ``hub:<id>``."""
+    """What tells it from others: ``sha256:…`` of its files, or ``hub:<id>@<commit>``."""
     folder: Path | None
+    revision: str | None = None
+    """Commit on the hub."""
 
     @property
     def slug(self) -> str:
         """The name as one path component."""
-        tail = self.folder.name if self.folder is not None and self.name not in PACKAGED else self.name
-        return re.sub(r"[^A-Za-z0-9._-]", "--", tail).strip(".") or "backbone"
+        return re.sub(r"[^A-Za-z0-9._-]", "--", self.name).strip(".") or "backbone"
 
 
 @cache
@@ -76,10 +86,32 @@ def locate(name: str) -> Backbone:
         return _locate_packaged(name, PACKAGED[name])
     folder = Path(name).expanduser()
     if folder.is_dir():
-        return Backbone(name, str(folder.resolve()), f"sha256:{_sha256_of_weights(folder)}", folder.resolve())
+        folder = folder.resolve()
+        _sha256_of_weights(folder)
+        return Backbone(folder.name, str(folder), f"sha256:{_sha256_of(_files_that_matter(folder))}", folder)
     if name.startswith((".", "/", "~")) or not HUB_ID.fullmatch(name):
         raise UserError(f"backbone {name}: there is no such folder; {nearest(name, PACKAGED)}")
-    return Backbone(name, name, f"hub:{name}", None)
+    if difflib.get_close_matches(name, PACKAGED, n=1, cutoff=0.8):
+        raise UserError(f"unknown backbone {name!r}; {nearest(name, PACKAGED)}")
+    commit = _commit_on_hub(name)
+    return Backbone(name, name, f"hub:{name}@{commit}", None, commit)
+
+
+def _commit_on_hub(name: str) -> str:
+    """The commit that a hub id stands for now; of the local cache where the hub cannot be reached."""
+    import huggingface_hub
+
+    from tasks.hub import hub_answers
+
+    if hub_answers():
+        try:
+            return str(huggingface_hub.HfApi().model_info(name).sha)
+        except (OSError, ValueError) as error:
+            raise UserError(f"backbone {name}: not found on the hub ({_first_line(error)}); {_LOCAL_CHOICES}") from None
+    cached = huggingface_hub.try_to_load_from_cache(name, "config.json")
+    if isinstance(cached, str):
+        return Path(cached).parent.name
+    raise UserError(f"backbone {name}: the hub cannot be reached and its cache has no such model; {_LOCAL_CHOICES}")
 
 
 def _locate_packaged(name: str, packaged: PackagedBackbone) -> Backbone:
@@ -103,14 +135,67 @@ def _sha256_of_weights(folder: Path) -> str:
     for name in (WEIGHTS, SHARDED_WEIGHTS):
         path = folder / name
         if path.is_file():
-            files = [path] if name == WEIGHTS else [path, *sorted(folder.glob("model-*.safetensors"))]
-            digest = hashlib.sha256()
-            for file in files:
-                with file.open("rb") as content:
-                    while block := content.read(1 << 20):
-                        digest.update(block)
-            return digest.hexdigest()
+            return _sha256_of([path])
     raise UserError(f"backbone {folder}: the folder has no weights; {WEIGHTS} (safetensors) was expected in it.")
+
+
+def _files_that_matter(folder: Path) -> list[Path]:
+    """Weights, configuration and tokenizer."""
+    patterns = ("*.safetensors", "*.json", "*.txt", "*.model")
+    return sorted({file for pattern in patterns for file in folder.glob(pattern) if file.is_file()})
+
+
+def _sha256_of(files: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as content:
+            while block := content.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def check(backbone: Backbone, max_length: int) -> None:
+    """Look at what can be wrong with a backbone before anything is trained on it.
+
+    Raises:
+        UserError: tokenizer, configuration or weights cannot be read, or the model has fewer positions than
+            ``max_length``.
+    """
+    from transformers import AutoConfig
+
+    tokenizer = load_tokenizer(backbone)
+    config = _loaded(
+        backbone, "configuration", lambda: AutoConfig.from_pretrained(backbone.location, **_source(backbone))
+    )
+    if backbone.folder is not None:
+        for file in sorted(backbone.folder.glob("*.safetensors")):
+            _loaded(backbone, f"file {file.name}", partial(_open_weights, file))
+    positions = _positions(config, tokenizer)
+    if positions is not None and max_length > positions:
+        raise UserError(
+            f"training.max_length is {max_length}, but backbone {backbone.name} has {positions} positions; "
+            f"give --max-length {positions} or less."
+        )
+
+
+def _open_weights(file: Path) -> None:
+    from safetensors import safe_open
+
+    with safe_open(file, framework="numpy") as weights:
+        weights.keys()
+
+
+def _positions(config: Any, tokenizer: PreTrainedTokenizerBase) -> int | None:
+    """Longest input in tokens; None where the model sets no limit."""
+    limits = []
+    if tokenizer.model_max_length < NO_LIMIT:
+        limits.append(int(tokenizer.model_max_length))
+    positions = getattr(config, "max_position_embeddings", None)
+    if isinstance(positions, int) and positions > 0 and not getattr(config, "relative_attention", False):
+        # RoBERTa and its kin number positions from the padding index on.
+        offset = config.pad_token_id + 1 if config.model_type in NUMBERED_FROM_PADDING else 0
+        limits.append(positions - offset)
+    return min(limits, default=None)
 
 
 def load_tokenizer(backbone: Backbone) -> PreTrainedTokenizerBase:
@@ -121,7 +206,9 @@ def load_tokenizer(backbone: Backbone) -> PreTrainedTokenizerBase:
     """
     from transformers import AutoTokenizer
 
-    tokenizer = _loaded(backbone, "tokenizer", lambda: AutoTokenizer.from_pretrained(backbone.location))
+    tokenizer = _loaded(
+        backbone, "tokenizer", lambda: AutoTokenizer.from_pretrained(backbone.location, **_source(backbone))
+    )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -151,8 +238,8 @@ def load_classifier(
                 id2label=dict(enumerate(labels)),
                 label2id={label: index for index, label in enumerate(labels)},
                 use_safetensors=True,
-                trust_remote_code=False,
                 dtype="float32",
+                **_source(backbone),
             ),
         )
     finally:
@@ -162,9 +249,16 @@ def load_classifier(
     return model
 
 
-def _loaded(backbone: Backbone, what: str, load: Any) -> Any:
+def _source(backbone: Backbone) -> dict[str, Any]:
+    return {"trust_remote_code": False, **({"revision": backbone.revision} if backbone.revision else {})}
+
+
+def _loaded(backbone: Backbone, what: str, load: Callable[[], Any]) -> Any:
     try:
         return load()
-    except (OSError, ValueError, KeyError) as error:
-        first_line = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(f"backbone {backbone.name}: its {what} cannot be loaded ({first_line})") from error
+    except Exception as error:  # libraries raise anything from TypeError to types of their own for a broken file
+        raise UserError(f"backbone {backbone.name}: its {what} cannot be loaded ({_first_line(error)})") from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

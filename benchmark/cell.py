@@ -169,7 +169,7 @@ def _attack(
             seed=settings.seed,
             on_progress=lambda done, total: reporter.advance(),
         )
-    file = f"attacks/{settings.recipe}.parquet"
+    file = f"attacks/{_attack_name(settings, cell)}.parquet"
     outcome.write_parquet(folder / file)
     result = AttackResult(
         recipe=settings.recipe,
@@ -193,6 +193,13 @@ def _attack(
             "attack_success_rate": result.attack_success_rate.model_copy(update={"sets": covers}),
         }
     )
+
+
+def _attack_name(settings: AttackSettings, cell: Cell) -> str:
+    """The recipe; with its budget where the cell has several attacks of that recipe."""
+    if [attack.recipe for attack in cell.attacks].count(settings.recipe) == 1:
+        return settings.recipe
+    return f"{settings.recipe}-{settings.examples}-{settings.max_queries or 'unlimited'}-seed-{settings.seed}"
 
 
 def _fingerprint(part: Part, truncated: int = 0) -> DataFingerprint:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from benchmark.backbones import PACKAGED, locate
+from benchmark.declared_task import declare_task
 from benchmark.errors import UserError
 from benchmark.plugins import load_entry_points
 from benchmark.provenance import PACKAGES
@@ -81,10 +82,10 @@ def _backbones() -> Iterator[Finding]:
 
 def _tasks() -> Iterator[Finding]:
     mirror = Path(os.environ[MIRROR_VARIABLE]) if os.environ.get(MIRROR_VARIABLE) else None
-    for name, declare in tasks.items():
+    for name in tasks:
         try:
-            data = load_task(declare(), mirror=mirror)
-        except DataError as error:
+            data = load_task(declare_task(name), mirror=mirror)
+        except (DataError, UserError) as error:
             yield Finding(f"task {name}", "missing", str(error))
             continue
         rows = ", ".join(f"{key} {len(part.examples):,}" for key, part in data.evaluation.items())

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
+import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from transformers import DataCollatorWithPadding, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from benchmark.progress import Reporter
 from leaderboard.record import Training
+from leaderboard.replace_file import replace_file
 from methods.trainer import MethodTrainer
 
 if TYPE_CHECKING:
@@ -115,10 +117,11 @@ def fine_tune(
         callbacks=[_StepsToReporter(reporter)],
     )
     trainer.remove_callback(PrinterCallback)
-    steps = max(1, len(training_tokens) // settings.batch_size // settings.gradient_accumulation) * settings.epochs
+    mini_batches = len(training_tokens) // settings.batch_size
+    steps = math.ceil(mini_batches / settings.gradient_accumulation) * settings.epochs
     with reporter.phase("fine-tuning, steps", steps):
-        output = trainer.train(resume_from_checkpoint=None if last_checkpoint is None else str(last_checkpoint))
-    return _summary(trainer, float(output.training_loss), settings)
+        trainer.train(resume_from_checkpoint=None if last_checkpoint is None else str(last_checkpoint))
+    return _summary(trainer, settings, resumed=last_checkpoint is not None)
 
 
 def discard_incomplete(checkpoints: Path) -> Path | None:
@@ -126,16 +129,19 @@ def discard_incomplete(checkpoints: Path) -> Path | None:
     whole: list[tuple[int, Path]] = []
     for folder in checkpoints.glob("checkpoint-*"):
         try:
-            step = int(json.loads((folder / TRAINER_STATE).read_text(encoding="utf-8"))["global_step"])
+            state = json.loads((folder / TRAINER_STATE).read_text(encoding="utf-8"))
+            whole.append((int(state["global_step"]), folder))
         except (OSError, ValueError, KeyError, TypeError):
             shutil.rmtree(folder)
-        else:
-            whole.append((step, folder))
+            continue
+        if state.get("best_model_checkpoint"):  # an absolute path, of where the folder was then
+            state["best_model_checkpoint"] = str(checkpoints / Path(state["best_model_checkpoint"]).name)
+            replace_file(folder / TRAINER_STATE, json.dumps(state, indent=2).encode())
     return max(whole)[1] if whole else None
 
 
 def _arguments(settings: TrainingSettings, seed: int, checkpoints: Path) -> TrainingArguments:
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(checkpoints),
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=settings.batch_size,
@@ -167,9 +173,14 @@ def _arguments(settings: TrainingSettings, seed: int, checkpoints: Path) -> Trai
         seed=seed,
         data_seed=seed,
     )
+    if arguments.n_gpu > 1:
+        arguments._n_gpu = 1  # one cell, one GPU; otherwise the Trainer would multiply the batch size
+    return arguments
 
 
-def _summary(trainer: MethodTrainer, loss: float, settings: TrainingSettings) -> Training:
+def _summary(trainer: MethodTrainer, settings: TrainingSettings, *, resumed: bool) -> Training:
+    # Not the Trainer's own training_loss, which leaves out what came before a resume.
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     history = [entry for entry in trainer.state.log_history if "eval_accuracy" in entry]
     kept = next(
         (round(entry["epoch"]) for entry in history if entry["step"] == trainer.state.best_global_step),
@@ -180,7 +191,8 @@ def _summary(trainer: MethodTrainer, loss: float, settings: TrainingSettings) ->
         selection=settings.selection,
         selection_accuracy=tuple(100.0 * entry["eval_accuracy"] for entry in history),
         kept_epoch=kept,
-        loss=loss if np.isfinite(loss) else None,
+        loss=statistics.fmean(losses) if losses else None,
+        resumed=resumed,
         method=trainer.method.report(),
     )
 

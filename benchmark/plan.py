@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from benchmark.attacks import attacks
 from benchmark.backbones import Backbone, locate
+from benchmark.declared_task import declare_task
 from benchmark.errors import UserError
 from benchmark.lookup import find, nearest
 from benchmark.plugins import plugin_sources
@@ -37,7 +38,11 @@ class Cell:
     evaluation: EvaluationSettings
     attacks: tuple[AttackSettings, ...]
     given: Mapping[str, Any]
-    """The suite as the user gave it, flags included."""
+    """The suite's file and the flags that change it, without defaults."""
+    plugin_sources: Mapping[str, str]
+    """Task or attack that comes from a plug-in → sha256 of its file, or its package and version."""
+    mirror: str | None
+    """Fingerprint of the mirror that hub data sets are read from."""
 
     def resolved(self) -> dict[str, Any]:
         """Everything that determines the result, after defaults, as JSON values."""
@@ -54,6 +59,10 @@ class Cell:
         source = plugin_sources.get(self.method.__module__)
         if source is not None:
             values["method_source"] = source
+        if self.plugin_sources:
+            values["plugin_sources"] = dict(self.plugin_sources)
+        if self.mirror is not None:
+            values["mirror"] = self.mirror
         return values
 
     @property
@@ -91,20 +100,24 @@ class Cell:
         return f"{self.task.name} · {self.backbone.name} · {self.method_name} · seed {self.seed}"
 
 
-def plan(suite: Suite) -> list[Cell]:
+def plan(suite: Suite, mirror: Path | None = None) -> list[Cell]:
     """All cells of a suite, in the order they run: by task, backbone, seed, then method.
+
+    Args:
+        suite: what to combine.
+        mirror: folder that hub data sets are read from; which one is part of a cell's identity.
 
     Raises:
         UserError: a task, backbone, method, attack or hyper-parameter is unknown, or a value is out of range.
     """
-    chosen_tasks = [find("task", name, tasks)() for name in _distinct(suite.tasks)]
+    chosen_tasks = [declare_task(name) for name in _distinct(suite.tasks)]
+    mirror_identity = None if mirror is None else _identity_of(mirror)
     chosen_methods = {name: find("method", name, methods) for name in _distinct(suite.methods)}
     backbones = [locate(name) for name in _distinct(suite.backbones)]
-    for settings in suite.attacks:
-        find("attack", settings.recipe, attacks)
+    builders = {settings.recipe: find("attack", settings.recipe, attacks).build for settings in suite.attacks}
     for name in suite.hyper_parameters:
         find("method", name, methods)
-    given = suite.model_dump(mode="json")
+    given = suite.model_dump(mode="json", exclude_unset=True)
     return [
         Cell(
             suite=suite.name,
@@ -116,8 +129,17 @@ def plan(suite: Suite) -> list[Cell]:
             seed=seed,
             training=suite.training,
             evaluation=suite.evaluation,
-            attacks=suite.attacks,
+            attacks=tuple(dict.fromkeys(suite.attacks)),
+            mirror=mirror_identity if task.reads_hub else None,
             given=given,
+            plugin_sources={
+                what: plugin_sources[made.__module__]
+                for what, made in (
+                    (f"task {task.name}", tasks[task.name]),
+                    *((f"attack {key}", b) for key, b in builders.items()),
+                )
+                if made.__module__ in plugin_sources
+            },
         )
         for task in chosen_tasks
         for backbone in backbones
@@ -137,9 +159,19 @@ def hyper_parameters(name: str, method: type[Method], family: str, given: Mappin
         if key not in known:
             raise UserError(f"{name}.{key}: method {name!r} has no such hyper-parameter; {nearest(key, known)}")
     try:
-        return method(**{**method.published_settings.get(family, {}), **given}).values()
+        built = method(**{**method.published_settings.get(family, {}), **given})
     except ValidationError as error:
         raise UserError(f"{name}.{first_problem(error)}") from None
+    values: dict[str, Any] = TypeAdapter(method).dump_python(built, mode="json")
+    return values
+
+
+def _identity_of(mirror: Path) -> str:
+    manifest = mirror / "MANIFEST.json"
+    try:
+        return hashlib.sha256(manifest.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UserError(f"--mirror {mirror}: {manifest.name} cannot be read there ({error.strerror}).") from None
 
 
 def parse_assignments(assignments: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -15,7 +15,7 @@ ENTRY_POINT_GROUPS = ("roast_bench.methods", "roast_bench.tasks", "roast_bench.a
 """Entry-point groups whose objects are imported; importing one is expected to register it."""
 
 plugin_sources: dict[str, str] = {}
-"""Module name of a loaded plug-in file → sha256 of the file."""
+"""Module name of a loaded plug-in → sha256 of its file, or package and version where it is installed."""
 
 
 def load_entry_points() -> None:
@@ -27,13 +27,15 @@ def load_entry_points() -> None:
     for group in ENTRY_POINT_GROUPS:
         for entry_point in importlib.metadata.entry_points(group=group):
             try:
-                entry_point.load()
-            except Exception as error:
+                loaded = entry_point.load()
+            except (Exception, SystemExit) as error:
                 package = entry_point.dist.name if entry_point.dist else "an installed package"
                 raise UserError(
                     f"{package}: its entry point {entry_point.name} ({entry_point.value}) cannot be imported: "
                     f"{_in_one_line(error)}; repair or uninstall the package."
                 ) from None
+            if entry_point.dist is not None:
+                plugin_sources[loaded.__module__] = f"{entry_point.dist.name}=={entry_point.dist.version}"
 
 
 def load_plugin(path: Path) -> None:
@@ -56,7 +58,7 @@ def load_plugin(path: Path) -> None:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise UserError(f"--plugin {path}{_line_of(error, path)}: cannot be imported: {_in_one_line(error)}") from None
     if _registered() == before:
@@ -75,12 +77,12 @@ def _registered() -> tuple[int, int, int]:
     return len(methods), len(tasks), len(attacks)
 
 
-def _line_of(error: Exception, path: Path) -> str:
+def _line_of(error: BaseException, path: Path) -> str:
     if isinstance(error, SyntaxError) and error.lineno:
         return f":{error.lineno}"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     return f":{lines[-1]}" if lines else ""
 
 
-def _in_one_line(error: Exception) -> str:
+def _in_one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmark.errors import UserError
 from benchmark.plan import Cell
 from benchmark.progress import Reporter
-from leaderboard.record import Failure, Record, RecordError, read_record
+from leaderboard.record import Failure, Record, RecordError, find_records, read_record
 from leaderboard.replace_file import replace_file
 from tasks import DataError
 from tasks.loading import LoadedTask, load_task
@@ -39,14 +39,17 @@ def run_cells(
     Raises:
         UserError: the output folder cannot be written, a record there cannot be used, or data cannot be had.
     """
+    make_writable(out)
+    _check_records(out)
     pending: list[Cell] = []
     skipped: list[Cell] = []
     for cell in cells:
         (skipped if is_finished(out / cell.record_path) else pending).append(cell)
+    if keep_model and skipped:
+        reporter.say(f"--keep-model: {len(skipped)} cells are finished already; their models were not kept.")
     if not pending:
         return RunOutcome((), tuple(skipped), ())
-    make_writable(out)
-    _check_tokenizers(pending)
+    _check_backbones(pending)
     data = _load_data(pending, mirror, reporter)
     finished: list[Cell] = []
     failed: list[Cell] = []
@@ -98,20 +101,22 @@ def _run_one(cell: Cell, data: LoadedTask, out: Path, reporter: Reporter, keep_m
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     try:
         record = run_cell(cell, data, folder, reporter, keep_model=keep_model)
+        content = serialised(record)
     except Exception as error:
         record = _failure(cell, started, error)
+        content = serialised(record)
         reporter.say(f"  failed: {type(error).__name__}: {' '.join(str(error).split())}")
-    write_record(record, out / cell.record_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_file(out / cell.record_path, content)
     if record.status == "finished":
         remove_checkpoints(folder)
         reporter.say(f"  finished in {sum(record.seconds.values()):.0f} s")
     return record.status == "finished"
 
 
-def write_record(record: Record, path: Path) -> None:
-    """Write a record: whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, record.model_dump_json(indent=2).encode() + b"\n")
+def serialised(record: Record) -> bytes:
+    """A record as the bytes of its file."""
+    return record.model_dump_json(indent=2).encode() + b"\n"
 
 
 def _failure(cell: Cell, started: str, error: Exception) -> Record:
@@ -130,11 +135,17 @@ def _failure(cell: Cell, started: str, error: Exception) -> Record:
     )
 
 
-def _check_tokenizers(cells: Sequence[Cell]) -> None:
-    from benchmark.backbones import load_tokenizer
+def _check_records(out: Path) -> None:
+    """Refuse a folder with a record that the leaderboard could not read, before hours are spent on it."""
+    for path in find_records(out):
+        is_finished(path)
 
-    for backbone in {cell.backbone.name: cell.backbone for cell in cells}.values():
-        load_tokenizer(backbone)
+
+def _check_backbones(cells: Sequence[Cell]) -> None:
+    from benchmark.backbones import check
+
+    for backbone, max_length in {(cell.backbone, cell.training.max_length): None for cell in cells}:
+        check(backbone, max_length)
 
 
 def _data_key(cell: Cell) -> tuple[object, ...]:

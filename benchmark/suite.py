@@ -17,6 +17,10 @@ class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+Decay = Annotated[float, Field(ge=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
 class TrainingSettings(_Settings):
     """How every method of the suite fine-tunes. The defaults are the published ones (arXiv 2312.04032)."""
 
@@ -25,7 +29,7 @@ class TrainingSettings(_Settings):
     gradient_accumulation: int = Field(default=1, ge=1, description="mini-batches per optimizer step")
     learning_rate: float = Field(default=1e-5, gt=0)
     weight_decay: float = Field(default=0.01, ge=0, description="none on biases and normalisation")
-    adam_betas: tuple[float, float] = (0.9, 0.98)
+    adam_betas: tuple[Decay, Decay] = (0.9, 0.98)
     adam_epsilon: float = Field(default=1e-6, gt=0)
     warmup_ratio: float = Field(default=0.06, ge=0, le=1, description="share of the steps, then linear decay")
     max_length: int = Field(default=128, ge=4, description="tokens; longer texts are cut")
@@ -51,7 +55,7 @@ class AttackSettings(_Settings):
     recipe: str
     examples: int = Field(ge=1, description="texts of the in-distribution test set, the first of a fixed sample")
     max_queries: int | None = Field(default=None, ge=1, description="model queries for each text; null is unlimited")
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
 
 
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
@@ -65,7 +69,7 @@ class Suite(_Settings):
     tasks: Names
     backbones: Names
     methods: Names
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     attacks: tuple[AttackSettings, ...] = ()
@@ -120,10 +124,10 @@ def overridden(suite: Suite, changes: dict[str, Any], *, training: dict[str, Any
     Raises:
         UserError: a value is out of range.
     """
-    content = suite.model_dump()
+    content = suite.model_dump(exclude_unset=True)
     content.update(changes)
-    content["training"].update(training)
-    content["evaluation"].update(evaluation)
+    content["training"] = {**content.get("training", {}), **training}
+    content["evaluation"] = {**content.get("evaluation", {}), **evaluation}
     try:
         return Suite.model_validate(content)
     except ValidationError as error:
@@ -136,4 +140,6 @@ def first_problem(error: ValidationError) -> str:
     where = ".".join(str(part) for part in problem["loc"])
     if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"{where}: there is no such setting."
+    if problem["type"] in ("missing", "missing_keyword_only_argument"):
+        return f"{where}: has no default and must be given."
     return f"{where}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}."

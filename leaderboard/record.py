@@ -122,6 +122,7 @@ class Training(_Part):
     selection_accuracy: tuple[float, ...] = Field(description="percent, one per epoch")
     kept_epoch: int | None = Field(description="1-based epoch whose weights were kept")
     loss: float | None = Field(description="mean training loss")
+    resumed: bool = Field(default=False, description="went on from a checkpoint: times and memory are of the last part")
     method: dict[str, Any] = Field(default_factory=dict, description="what the method reports of itself")
 
 

@@ -108,6 +108,8 @@ def replace_embedding_output(model: nn.Module, value: Tensor) -> Iterator[None]:
 @contextmanager
 def _on_first_block(model: nn.Module, change: Any) -> Iterator[None]:
     calls = 0
+    if getattr(unwrap(model), "is_gradient_checkpointing", False):
+        raise ValueError("the embedding output cannot be reached under gradient checkpointing; switch that off.")
 
     def before_block(_: nn.Module, positional: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         nonlocal calls

@@ -26,6 +26,9 @@ class Method:
     A subclass becomes a dataclass: its annotated fields are its hyper-parameters, given by keyword and validated on
     construction (``pydantic.ValidationError``, a ``ValueError``, names the field and its range). Most methods
     override `loss` alone. Hooks call ``super()`` so that methods combine by inheritance, as RoAST does.
+
+    Raises:
+        TypeError: when the class is made, for a hyper-parameter named like one of the methods below.
     """
 
     card: ClassVar[Card | None] = None
@@ -37,6 +40,9 @@ class Method:
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         dataclass(cls, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
+        for name in cls.hyper_parameters():
+            if hasattr(Method, name):
+                raise TypeError(f"{cls.__name__}.{name}: a hyper-parameter may not be named like a part of Method.")
 
     def prepare(self, run: FineTuningRun) -> None:
         """Once, before the first step of a fresh run. A resumed run calls `load_state_dict` instead."""
@@ -89,6 +95,7 @@ class Method:
 
     @classmethod
     def summary(cls) -> str:
-        """First line of the docstring."""
+        """First line of the docstring; empty where there is none."""
         lines = (cls.__doc__ or "").strip().splitlines()
-        return lines[0] if lines else ""
+        # dataclass puts the signature where a class has no docstring
+        return lines[0] if lines and not lines[0].startswith(f"{cls.__name__}(") else ""

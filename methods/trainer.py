@@ -31,7 +31,8 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
     is kept, a tie goes to the later evaluation, as in the published recipe.
 
     Raises:
-        ValueError: on construction, under FSDP or DeepSpeed.
+        ValueError: on construction, under FSDP or DeepSpeed, with several GPUs in one process, or with a second source
+            of the loss (label smoothing, ``compute_loss_func``); on resume, from a checkpoint of another Trainer.
         NonFiniteLossError: during ``train``, naming the step, as soon as a loss is NaN or infinite.
     """
 
@@ -44,6 +45,12 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
             **keywords: as for ``Trainer``.
         """
         super().__init__(*positional, **keywords)
+        if self.args.n_gpu > 1:
+            raise ValueError("MethodTrainer: one process takes one GPU; start several with torchrun.")
+        if self.label_smoother is not None or self.compute_loss_func is not None:
+            raise ValueError(
+                "MethodTrainer: the method makes the loss; drop label_smoothing_factor and compute_loss_func."
+            )
         if self.is_fsdp_enabled or self.is_deepspeed_enabled:
             raise ValueError("MethodTrainer: FSDP and DeepSpeed shard gradients that methods must see whole; use DDP.")
         self.method = method
@@ -97,7 +104,10 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is None:
             return
-        state = torch.load(Path(checkpoint) / METHOD_STATE, map_location=self.args.device, weights_only=True)
+        path = Path(checkpoint) / METHOD_STATE
+        if not path.is_file():
+            raise ValueError(f"{checkpoint}: holds no {METHOD_STATE}; it is not a checkpoint of a MethodTrainer.")
+        state = torch.load(path, map_location=self.args.device, weights_only=True)
         self.method.load_state_dict(state)
         self._resumed = True
 
@@ -110,6 +120,10 @@ def average_gradients(model: nn.Module) -> None:
                 parameter.grad = torch.zeros_like(parameter)
             torch.distributed.all_reduce(parameter.grad)
             parameter.grad /= torch.distributed.get_world_size()
+
+
+def _all_finite(model: nn.Module) -> bool:
+    return all(bool(torch.isfinite(p.grad).all()) for p in model.parameters() if p.grad is not None)
 
 
 class _MethodHooks(TrainerCallback):  # type: ignore[misc]
@@ -128,6 +142,8 @@ class _MethodHooks(TrainerCallback):  # type: ignore[misc]
         trainer = self._trainer
         if not args.max_grad_norm:  # clipping has already undone the loss scaling of fp16
             trainer.accelerator.unscale_gradients()
+        if args.fp16 and not _all_finite(trainer.model):
+            return  # the loss scale was too large: this step is skipped, and its gradients must not count
         trainer.method.transform_gradients(unwrap(trainer.model))
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:

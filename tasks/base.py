@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tasks.sources import Source
+from tasks.sources import HeldOut, HubSource, Remainder, Source
 
 NAME_PATTERN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 """Names of tasks and sets: they appear on the command line, in paths and in tables."""
@@ -62,6 +62,11 @@ class Task:
     in_distribution_test: str
     """The set that anomalies are told from, and that live attacks start from."""
 
+    @property
+    def reads_hub(self) -> bool:
+        """Whether any of its texts come from the hub or, in its place, a mirror."""
+        return any(_reads_hub(source) for source in (self.training, *(item.source for item in self.evaluation_sets)))
+
     def __post_init__(self) -> None:
         names = [evaluation_set.name for evaluation_set in self.evaluation_sets]
         for kind, name in (("task", self.name), *(("evaluation set", name) for name in names)):
@@ -78,3 +83,9 @@ class Task:
                 f"task {self.name}: in_distribution_test is {self.in_distribution_test!r}, "
                 "which is not among its in-distribution sets."
             )
+
+
+def _reads_hub(source: Source) -> bool:
+    while isinstance(source, HeldOut | Remainder):
+        source = source.source
+    return isinstance(source, HubSource)

@@ -30,6 +30,9 @@ app.command("list")(list_things)
 app.command()(describe)
 app.command()(doctor)
 
+INTERRUPTED = 130
+"""Exit code that typer makes of an interrupt from the keyboard."""
+
 UsageError: Any = typer.BadParameter.__mro__[1]
 """What typer raises for a command line it cannot read; typer exports it under no name."""
 
@@ -60,9 +63,8 @@ def main() -> None:
         _fail(str(error))
     except UsageError as error:
         _fail(f"{error.format_message().rstrip('.')}. See roast-bench --help.")
-    except (KeyboardInterrupt, typer.Abort):
+    if code == INTERRUPTED:
         typer.echo("interrupted; run the same command again to go on.", err=True)
-        sys.exit(130)
     sys.exit(code or 0)
 
 

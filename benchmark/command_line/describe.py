@@ -24,6 +24,7 @@ def describe(
 ) -> None:
     """Describe a method (source, objective, hyper-parameters, cost), task, attack or suite."""
     from benchmark.attacks import attacks
+    from benchmark.declared_task import declare_task
     from benchmark.lookup import find
     from benchmark.suite import shipped_suites
     from methods import methods
@@ -33,7 +34,7 @@ def describe(
     known: dict[str, Any] = {
         **{suite: lambda suite=suite: _suite(suite) for suite in shipped_suites()},
         **{key: lambda attack=attack: _attack(attack) for key, attack in attacks.items()},
-        **{key: lambda declare=declare: _task(declare()) for key, declare in tasks.items()},
+        **{key: lambda key=key: _task(declare_task(key)) for key in tasks},
         **{key: lambda key=key, method=method: _method(key, method) for key, method in methods.items()},
     }
     facts: dict[str, Any] = find("method, task, attack or suite", name, known)()

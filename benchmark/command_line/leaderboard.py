@@ -16,14 +16,14 @@ def leaderboard(
 ) -> None:
     """Regenerate the leaderboard from records alone: Markdown, CSV and a picture."""
     from benchmark.run import make_writable
-    from leaderboard.record import RecordError
+    from leaderboard.record import RecordError, find_records
     from leaderboard.terminal import render_terminal
     from leaderboard.write import write_leaderboard
 
     folder = out or records[0]
     try:
-        if out is not None:
-            make_writable(out)
+        if any(find_records(given) for given in records):  # no folder is made for nothing
+            make_writable(folder)
         written = write_leaderboard(records, folder)
     except RecordError as error:
         raise UserError(str(error)) from None

@@ -43,9 +43,10 @@ def summaries(kind: Kind) -> dict[str, str]:
 
             found = {name: method.summary() for name, method in methods.items()}
         case Kind.TASKS:
+            from benchmark.declared_task import declare_task
             from tasks import tasks
 
-            found = {name: declare().summary for name, declare in tasks.items()}
+            found = {name: declare_task(name).summary for name in tasks}
         case Kind.ATTACKS:
             from benchmark.attacks import attacks
 

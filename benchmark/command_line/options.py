@@ -27,11 +27,18 @@ def load_plugins(files: Sequence[Path] | None) -> None:
         load_plugin(file)
 
 
-def names(values: Sequence[str] | None) -> list[str] | None:
-    """``["vanilla,roast", "freelb"]`` as ``["vanilla", "roast", "freelb"]``; None where the option was not given."""
+def names(option: str, values: Sequence[str] | None) -> list[str] | None:
+    """``["vanilla,roast", "freelb"]`` as ``["vanilla", "roast", "freelb"]``; None where the option was not given.
+
+    Raises:
+        UserError: the option was given without a name.
+    """
     if not values:
         return None
-    return [name.strip() for value in values for name in value.split(",") if name.strip()]
+    given = [name.strip() for value in values for name in value.split(",") if name.strip()]
+    if not given:
+        raise UserError(f"{option}: names nothing; give at least one.")
+    return given
 
 
 def whole_numbers(option: str, values: Sequence[str] | None) -> list[int] | None:
@@ -40,7 +47,7 @@ def whole_numbers(option: str, values: Sequence[str] | None) -> list[int] | None
     Raises:
         UserError: one is no such number.
     """
-    given = names(values)
+    given = names(option, values)
     if given is None:
         return None
     for value in given:

@@ -34,7 +34,8 @@ def run(
     train_size: Annotated[int | None, typer.Option(help="Training texts, a fixed sample.")] = None,
     eval_size: Annotated[int | None, typer.Option(help="Texts of each evaluation set at most, a fixed sample.")] = None,
     attack: Annotated[
-        list[str] | None, typer.Option(help="Live attack as RECIPE or RECIPE:TEXTS; 'none' for no attack.")
+        list[str] | None,
+        typer.Option(help="Live attack as RECIPE[:TEXTS[:QUERIES]], 100 texts and no limit by default; or 'none'."),
     ] = None,
     set_: Annotated[
         list[str] | None,
@@ -63,11 +64,11 @@ def run(
     chosen = _chosen(
         suite,
         {
-            "tasks": names(task),
-            "backbones": names(backbone),
-            "methods": names(method),
+            "tasks": names("--task", task),
+            "backbones": names("--backbone", backbone),
+            "methods": names("--method", method),
             "seeds": whole_numbers("--seeds", seeds),
-            "attacks": _attacks(names(attack)),
+            "attacks": _attacks(names("--attack", attack)),
         },
         _given(training),
         _given({"evaluation_size": eval_size}),
@@ -76,7 +77,7 @@ def run(
     if mirror is not None and not mirror.is_dir():
         raise UserError(f"--mirror {mirror}: there is no such folder.")
     folder = out or Path("runs") / chosen.name
-    raise typer.Exit(_run(chosen, plan(chosen), folder, mirror, keep_model, as_json))
+    raise typer.Exit(_run(plan(chosen, mirror), folder, mirror, keep_model, as_json))
 
 
 def _chosen(
@@ -119,10 +120,14 @@ def _attacks(given: list[str] | None) -> list[dict[str, Any]] | None:
         return []
     chosen = []
     for text in given:
-        recipe, colon, number = text.partition(":")
-        if colon and not number.isdecimal():
-            raise UserError(f"--attack {text}: write it as RECIPE or RECIPE:TEXTS, such as deepwordbug:100.")
-        chosen.append({"recipe": recipe, "examples": int(number) if colon else 100})
+        recipe, *budget = text.split(":")
+        if len(budget) > 2 or not all(number.isdecimal() for number in budget):
+            raise UserError(
+                f"--attack {text}: write it as RECIPE, RECIPE:TEXTS or RECIPE:TEXTS:QUERIES, such as "
+                "deepwordbug:100:500."
+            )
+        texts, queries = [int(number) for number in budget] + [100, None][len(budget) :]
+        chosen.append({"recipe": recipe, "examples": texts, "max_queries": queries})
     return chosen
 
 
@@ -130,7 +135,7 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _run(suite: Suite, cells: list[Cell], folder: Path, mirror: Path | None, keep_model: bool, as_json: bool) -> int:
+def _run(cells: list[Cell], folder: Path, mirror: Path | None, keep_model: bool, as_json: bool) -> int:
     from benchmark.progress import Reporter
     from benchmark.run import run_cells
     from leaderboard.record import RecordError

@@ -104,6 +104,8 @@ def tiny_run(plugin: Path, tiny_backbone: Path, tmp_path: Path) -> list[object]:
         0.003,
         "--attack",
         "none",
+        "--max-length",
+        64,
         "--out",
         tmp_path / "out",
     ]

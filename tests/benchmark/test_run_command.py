@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmark.backbones import locate
+from benchmark.cell import _attack_name
+from benchmark.fine_tuning import discard_incomplete
+from benchmark.plan import plan
+from benchmark.suite import Suite
 from leaderboard.record import find_records, read_record
 
 
@@ -54,14 +60,16 @@ def test_a_changed_setting_is_another_cell(roast_bench, tiny_run, tmp_path):
     assert len(find_records(tmp_path / "out")) == 2
 
 
-def test_a_changed_plugin_is_another_cell(roast_bench, tiny_run, plugin, tmp_path):
-    assert roast_bench(*tiny_run, "--method", "half-loss").code == 0
+@pytest.mark.parametrize("method", ["half-loss", "vanilla"])
+def test_a_changed_plugin_is_another_cell(roast_bench, tiny_run, plugin, tmp_path, method):
+    """It may bring the method or, as here for vanilla too, the task."""
+    assert roast_bench(*tiny_run, "--method", method).code == 0
     from methods import methods
     from tasks import tasks
 
     del methods["half-loss"], tasks["tiny"]
     plugin.write_text(plugin.read_text(encoding="utf-8") + "\n# another version\n", encoding="utf-8")
-    assert roast_bench(*tiny_run, "--method", "half-loss").code == 0
+    assert roast_bench(*tiny_run, "--method", method).code == 0
     assert len(find_records(tmp_path / "out")) == 2
 
 
@@ -133,14 +141,63 @@ def test_kill_in_the_second_cell_keeps_the_first_and_ends_in_the_same_logits(tin
     assert not (killed / "checkpoint").exists()
     resumed, whole = records(tmp_path / "broken")["killed", 0], records(tmp_path / "whole")["killed", 0]
     assert resumed.scores == whole.scores
+    assert (resumed.training.resumed, whole.training.resumed) == (True, False)
+    assert resumed.training.model_copy(update={"resumed": False}) == whole.training
     assert {name: part.logits_sha256 for name, part in resumed.evaluation_sets.items()} == {
         name: part.logits_sha256 for name, part in whole.evaluation_sets.items()
     }
 
 
-def test_an_interrupted_checkpoint_is_passed_over(tmp_path):
-    from benchmark.fine_tuning import discard_incomplete
+def test_a_moved_output_folder_can_be_gone_on_with(tmp_path):
+    folder = tmp_path / "checkpoint-20"
+    folder.mkdir()
+    state = {"global_step": 20, "best_model_checkpoint": "/elsewhere/checkpoint-10"}
+    (folder / "trainer_state.json").write_text(json.dumps(state), encoding="utf-8")
+    assert discard_incomplete(tmp_path) == folder
+    found = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
+    assert found == {"global_step": 20, "best_model_checkpoint": str(tmp_path / "checkpoint-10")}
 
+
+ODD_REPORT = """
+@register("odd-report")
+class OddReport(Method):
+    def report(self):
+        return {"thing": object()}
+"""
+
+
+def test_a_report_that_is_not_json_fails_its_cell_alone(roast_bench, tiny_run, plugin, tmp_path):
+    plugin.write_text(plugin.read_text(encoding="utf-8") + ODD_REPORT, encoding="utf-8")
+    assert roast_bench(*tiny_run, "--method", "odd-report,vanilla").code == 1
+    assert {method: record.status for (method, _), record in records(tmp_path / "out").items()} == {
+        "odd-report": "failed",
+        "vanilla": "finished",
+    }
+
+
+def test_a_changed_backbone_configuration_is_another_cell(roast_bench, tiny_run, tiny_backbone, tmp_path):
+    folder = tmp_path / "tiny-bert"
+    shutil.copytree(tiny_backbone, folder)
+    arguments = [*tiny_run, "--method", "vanilla", "--backbone", folder]
+    assert roast_bench(*arguments).code == 0
+    configuration = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({**configuration, "hidden_dropout_prob": 0.3}), encoding="utf-8")
+    locate.cache_clear()
+    assert roast_bench(*arguments).code == 0
+    assert len(find_records(tmp_path / "out")) == 2
+
+
+def test_two_budgets_of_one_attack_keep_their_texts_apart():
+    small, large = {"recipe": "deepwordbug", "examples": 3}, {"recipe": "deepwordbug", "examples": 5, "max_queries": 20}
+    suite = {"name": "x", "tasks": ["reviews"], "backbones": ["minilm"], "methods": ["vanilla"], "seeds": [0]}
+    (cell,) = plan(Suite.model_validate({**suite, "attacks": [small, large, small]}))
+    assert [_attack_name(settings, cell) for settings in cell.attacks] == [
+        "deepwordbug-3-unlimited-seed-0",
+        "deepwordbug-5-20-seed-0",
+    ]
+
+
+def test_an_interrupted_checkpoint_is_passed_over(tmp_path):
     for step, state in ((10, '{"global_step": 10}'), (20, '{"global_step": 20}'), (30, '{"global_st'), (40, None)):
         folder = tmp_path / f"checkpoint-{step}"
         folder.mkdir()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import pytest
 
@@ -30,6 +31,12 @@ def assert_one_line(done, *parts):
         (["run", "quikstart"], ["unknown suite 'quikstart'", "did you mean 'quickstart'?"]),
         (["run", "absent.toml"], ["suite file absent.toml", "No such file"]),
         (["run", "--task", "reviews"], ["--method is missing"]),
+        (["run", "--task", "reviews", "--method", ""], ["--method", "at least one"]),
+        ([*QUICK, "--seeds", ""], ["--seeds", "at least one"]),
+        ([*QUICK, "--seeds", "4294967296"], ["seeds.0", "less than 4294967296"]),
+        ([*QUICK, "--backbone", "minilmm"], ["unknown backbone 'minilmm'", "did you mean 'minilm'?"]),
+        ([*QUICK, "--backbone", "someone/else"], ["someone/else", "hub", "roast-bench list backbones"]),
+        ([*QUICK, "--out", "x" * 300], ["output folder", "cannot be written"]),
         ([*QUICK, "--set", "roast.alhpa=0.6"], ["roast.alhpa", "did you mean 'alpha'?"]),
         ([*QUICK, "--set", "roast.alpha=1.5"], ["roast.alpha", "less than or equal to 1", "1.5"]),
         ([*QUICK, "--set", "roast.alpha=x"], ["roast.alpha", "valid number", "'x'"]),
@@ -42,6 +49,8 @@ def assert_one_line(done, *parts):
         ([*QUICK, "--epochs", "many"], ["--epochs", "valid integer"]),
         ([*QUICK, "--epoch", "3"], ["--epoch", "--epochs"]),
         ([*QUICK, "--mirror", "nowhere"], ["--mirror nowhere", "no such folder"]),
+        ([*QUICK, "--attack", "deepwordbug:many"], ["--attack deepwordbug:many", "RECIPE:TEXTS:QUERIES"]),
+        ([*QUICK, "--attack", "deepwordbug:0"], ["attacks.0.examples", "greater than or equal to 1"]),
         ([*QUICK, "--plugin", "absent.py"], ["--plugin absent.py", "no such file"]),
         (["describe", "roats"], ["'roats'", "did you mean 'roast'?"]),
         (["list", "method"], ["method", "methods"]),
@@ -66,14 +75,34 @@ def test_mistakes_on_the_command_line(roast_bench, tmp_path, monkeypatch, argume
             "from methods import Method, register\n\n@register('roast')\nclass Mine(Method):\n    pass\n",
             ["'roast' is taken by methods.roast.Roast"],
         ),
+        (
+            "from methods import Method, register\n\n@register('mine')\nclass Mine(Method):\n    values: int = 3\n",
+            ["Mine.values", "may not be named"],
+        ),
+        (
+            "from tasks import register_task\n\n@register_task('mine')\ndef mine():\n    raise ValueError('a\\nb')\n",
+            ["task 'mine' cannot be declared", "ValueError: a b"],
+        ),
+        ("raise SystemExit(0)", ["cannot be imported", "SystemExit"]),
         ("from methods import register\n\n@register('Mine')\nclass Mine: ...\n", ["'Mine'", "lower-case"]),
     ],
-    ids=["import error", "syntax error", "nothing registered", "name taken", "malformed name"],
+    ids=[
+        "import error",
+        "syntax error",
+        "nothing registered",
+        "name taken",
+        "field taken",
+        "task that fails",
+        "leaves",
+        "malformed name",
+    ],
 )
 def test_mistakes_in_a_plugin(roast_bench, tmp_path, content, parts):
     path = tmp_path / "mine.py"
     path.write_text(content, encoding="utf-8")
-    assert_one_line(roast_bench("list", "methods", "--plugin", path), str(path), *parts)
+    done = roast_bench("list", "tasks", "--plugin", path)
+    assert_one_line(done, *parts)
+    assert str(path) in done.err or "declared" in done.err
 
 
 @pytest.mark.parametrize(
@@ -98,6 +127,47 @@ def test_mistakes_in_a_suite_file(roast_bench, tmp_path, content, parts):
 def test_backbone_folder_without_weights(roast_bench, tmp_path):
     (tmp_path / "empty").mkdir()
     assert_one_line(roast_bench(*QUICK, "--backbone", tmp_path / "empty"), "empty", "no weights", "model.safetensors")
+
+
+def test_texts_longer_than_the_backbone_has_positions(roast_bench, tmp_path):
+    done = roast_bench(*QUICK, "--max-length", "513", "--out", tmp_path / "out")
+    assert_one_line(done, "training.max_length is 513", "512 positions")
+
+
+def without_tokenizer(folder):
+    for name in ("vocab.txt", "tokenizer.json", "tokenizer_config.json"):
+        (folder / name).unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        (without_tokenizer, "tokenizer"),
+        (lambda folder: (folder / "config.json").write_text("{", encoding="utf-8"), "tiny-bert"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"\x08" * 50), "file model.safetensors"),
+    ],
+    ids=["no tokenizer", "broken configuration", "broken weights"],
+)
+def test_damaged_backbone_folder(roast_bench, tiny_run, tiny_backbone, tmp_path, damage, what):
+    folder = tmp_path / "tiny-bert"
+    shutil.copytree(tiny_backbone, folder)
+    damage(folder)
+    done = roast_bench(*tiny_run, "--method", "vanilla", "--backbone", folder)
+    assert_one_line(done, "backbone tiny-bert", what, "cannot be loaded")
+    assert find_records(tmp_path / "out") == []
+
+
+def test_code_inside_a_backbone_folder_never_runs(roast_bench, tiny_run, tiny_backbone, tmp_path, monkeypatch):
+    folder = tmp_path / "tiny-bert"
+    shutil.copytree(tiny_backbone, folder)
+    (folder / "mine.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n", encoding="utf-8")
+    path = folder / "tokenizer_config.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    settings |= {"tokenizer_class": "Mine", "auto_map": {"AutoTokenizer": ["mine.Mine", None]}}
+    path.write_text(json.dumps(settings), encoding="utf-8")
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("it asked"))
+    assert_one_line(roast_bench(*tiny_run, "--method", "vanilla", "--backbone", folder), "tokenizer cannot be loaded")
+    assert not (tmp_path / "ran").exists()
 
 
 def test_packaged_backbone_with_other_bytes(roast_bench, tmp_path, monkeypatch):
@@ -149,6 +219,17 @@ def test_batch_larger_than_the_training_data(roast_bench, tiny_run):
     assert_one_line(
         roast_bench(*tiny_run, "--method", "vanilla", "--train-size", "5"), "batch_size is 8", "5 training texts"
     )
+
+
+def test_hyper_parameter_without_a_default(roast_bench, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from methods import Method, register\n\n@register('mine')\nclass Mine(Method):\n    weight: float\n",
+        encoding="utf-8",
+    )
+    arguments = ["run", "quickstart", "--plugin", path, "--method", "mine"]
+    assert_one_line(roast_bench(*arguments), "mine.weight", "must be given")
+    assert roast_bench("list", "methods", "--plugin", path).out.splitlines()[0] == "mine"
 
 
 def test_entry_point_that_cannot_be_imported(roast_bench, monkeypatch):

@@ -230,6 +230,24 @@ def test_tied_epochs_keep_the_later_one(tiny_model, tmp_path):
     assert trainer.state.best_model_checkpoint.endswith("checkpoint-18")
 
 
+def test_a_second_source_of_the_loss_is_refused(tiny_model, tmp_path):
+    with pytest.raises(ValueError, match="the method makes the loss"):
+        trained(tiny_model, tmp_path, methods["vanilla"](), label_smoothing_factor=0.1)
+
+
+def test_gradient_checkpointing_is_refused_where_the_embedding_output_is_needed(tiny_model, tmp_path):
+    trained(tiny_model, tmp_path, methods["vanilla"](), gradient_checkpointing=True, max_steps=1)
+    with pytest.raises(ValueError, match="gradient checkpointing"):
+        trained(tiny_model, tmp_path, methods["roast-adversarial"](), gradient_checkpointing=True, max_steps=1)
+
+
+def test_checkpoint_of_another_trainer_is_refused(tiny_model, tmp_path):
+    saving = {"save_strategy": "steps", "save_steps": 4}
+    Trainer(model=tiny_model("bert"), args=arguments(tmp_path, **saving), train_dataset=SeparableTexts()).train()
+    with pytest.raises(ValueError, match=r"checkpoint-4: holds no method_state\.pt"):
+        trained(tiny_model, tmp_path, methods["vanilla"](), resume=str(tmp_path / "checkpoint-4"), **saving)
+
+
 def test_bf16_autocast_runs(tiny_model, tmp_path):
     trainer = trained(tiny_model, tmp_path, methods["roast"](), bf16=True, num_train_epochs=1)
     assert all(torch.isfinite(value).all() for value in weights(trainer.model).values())
