@@ -14,7 +14,7 @@ from benchmark.lookup import find
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 Decay = Annotated[float, Field(ge=0, lt=1)]

@@ -39,7 +39,7 @@ class Method:
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        dataclass(cls, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
+        dataclass(cls, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False, defer_build=True))
         for name in cls.hyper_parameters():
             if hasattr(Method, name):
                 raise TypeError(f"{cls.__name__}.{name}: a hyper-parameter may not be named like a part of Method.")
