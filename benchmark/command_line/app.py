@@ -57,6 +57,8 @@ def main() -> None:
     # Before torch is loaded. A thread that waits for the others spins by default, and beside one other busy process on
     # two cores a training step then takes twelve times as long (5.5 s); with fewer spins, twice as long (1.1 s).
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    # Before pydantic is loaded: it would read the metadata of every installed package in search of plug-ins of its own.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         code = app(standalone_mode=False)
     except UserError as error:

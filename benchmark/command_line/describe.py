@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,25 +25,47 @@ def describe(
     as_json: AsJson = False,
 ) -> None:
     """Describe a method (source, objective, hyper-parameters, cost), task, attack or suite."""
-    from benchmark.attacks import attacks
-    from benchmark.declared_task import declare_task
     from benchmark.lookup import find
-    from benchmark.suite import shipped_suites
-    from methods import methods
-    from tasks import tasks
 
     load_plugins(plugin)
-    known: dict[str, Any] = {
-        **{suite: lambda suite=suite: _suite(suite) for suite in shipped_suites()},
-        **{key: lambda attack=attack: _attack(attack) for key, attack in attacks.items()},
-        **{key: lambda key=key: _task(declare_task(key)) for key in tasks},
-        **{key: lambda key=key, method=method: _method(key, method) for key, method in methods.items()},
-    }
-    facts: dict[str, Any] = find("method, task, attack or suite", name, known)()
+    known: dict[str, Facts] = {}
+    for kind in (_methods, _tasks, _attacks, _suites):
+        known |= kind()
+        if name in known:  # the other kinds need not be imported
+            break
+    facts = find("method, task, attack or suite", name, known)()
     if as_json:
         typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
     else:
         typer.echo("\n".join(_lines(facts)))
+
+
+Facts = Callable[[], dict[str, Any]]
+
+
+def _methods() -> dict[str, Facts]:
+    from methods import methods
+
+    return {name: partial(_method, name, method) for name, method in methods.items()}
+
+
+def _tasks() -> dict[str, Facts]:
+    from benchmark.declared_task import declare_task
+    from tasks import tasks
+
+    return {name: lambda name=name: _task(declare_task(name)) for name in tasks}  # type: ignore[misc]
+
+
+def _attacks() -> dict[str, Facts]:
+    from benchmark.attacks import attacks
+
+    return {name: partial(_attack, attack) for name, attack in attacks.items()}
+
+
+def _suites() -> dict[str, Facts]:
+    from benchmark.suite import shipped_suites
+
+    return {name: partial(_suite, name) for name in shipped_suites()}
 
 
 def _method(name: str, method: type[Method]) -> dict[str, Any]:
