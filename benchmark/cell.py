@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benchmark.attacks import attacks as known_attacks
 from benchmark.attacks.run import run_attack
@@ -99,12 +100,7 @@ def run_cell(cell: Cell, data: LoadedTask, folder: Path, reporter: Reporter, *, 
         set_scores = score_sets(predicted, cell.task.in_distribution_test)
     return Record(
         status="finished",
-        cell=cell.identity,
-        configuration=configuration(cell),
-        code=code_version(),
-        packages=package_versions(),
-        machine=machine(),
-        started=started,
+        **origin(cell, started),
         seconds={phase: round(value, 3) for phase, value in watch.seconds.items()},
         peak_memory_bytes=peak_memory_bytes(),
         training_data={"train": _fingerprint(data.training), "selection": _fingerprint(data.selection)},
@@ -117,9 +113,16 @@ def run_cell(cell: Cell, data: LoadedTask, folder: Path, reporter: Reporter, *, 
     )
 
 
-def configuration(cell: Cell) -> Configuration:
-    """What the cell was asked to do, for the record."""
-    return Configuration(given=dict(cell.given), resolved=cell.resolved())
+def origin(cell: Cell, started: str) -> dict[str, Any]:
+    """Fields of a record that say what ran, on which code and machine, finished or failed."""
+    return {
+        "cell": cell.identity,
+        "configuration": Configuration(given=dict(cell.given), resolved=cell.resolved()),
+        "code": code_version(),
+        "packages": package_versions(),
+        "machine": machine(),
+        "started": started,
+    }
 
 
 def remove_checkpoints(folder: Path) -> None:

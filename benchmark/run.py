@@ -120,19 +120,10 @@ def serialised(record: Record) -> bytes:
 
 
 def _failure(cell: Cell, started: str, error: Exception) -> Record:
-    from benchmark.cell import configuration
-    from benchmark.provenance import code_version, machine, package_versions
+    from benchmark.cell import origin
 
-    return Record(
-        status="failed",
-        cell=cell.identity,
-        configuration=configuration(cell),
-        code=code_version(),
-        packages=package_versions(),
-        machine=machine(),
-        started=started,
-        failure=Failure(kind=type(error).__name__, message=str(error), traceback=traceback.format_exc()),
-    )
+    failure = Failure(kind=type(error).__name__, message=str(error), traceback=traceback.format_exc())
+    return Record(status="failed", failure=failure, **origin(cell, started))
 
 
 def _check_records(out: Path) -> None:
