@@ -87,7 +87,7 @@ def locate(name: str) -> Backbone:
     folder = Path(name).expanduser()
     if folder.is_dir():
         folder = folder.resolve()
-        _sha256_of_weights(folder)
+        _require_weights(folder, (WEIGHTS, SHARDED_WEIGHTS))
         return Backbone(folder.name, str(folder), f"sha256:{_sha256_of(_files_that_matter(folder))}", folder)
     if name.startswith((".", "/", "~")) or not HUB_ID.fullmatch(name):
         raise UserError(f"backbone {name}: there is no such folder; {nearest(name, PACKAGED)}")
@@ -122,7 +122,8 @@ def _locate_packaged(name: str, packaged: PackagedBackbone) -> Backbone:
             f"(or {packaged.package}) brings it."
         )
     folder = Path(spec.origin).parent / packaged.folder
-    found = _sha256_of_weights(folder)
+    _require_weights(folder, (WEIGHTS,))
+    found = _sha256_of([folder / WEIGHTS])
     if found != packaged.weights_sha256:
         raise UserError(
             f"backbone {name}: {folder / WEIGHTS} has sha256 {found}, expected {packaged.weights_sha256}; "
@@ -131,12 +132,9 @@ def _locate_packaged(name: str, packaged: PackagedBackbone) -> Backbone:
     return Backbone(name, str(folder), f"sha256:{found}", folder)
 
 
-def _sha256_of_weights(folder: Path) -> str:
-    for name in (WEIGHTS, SHARDED_WEIGHTS):
-        path = folder / name
-        if path.is_file():
-            return _sha256_of([path])
-    raise UserError(f"backbone {folder}: the folder has no weights; {WEIGHTS} (safetensors) was expected in it.")
+def _require_weights(folder: Path, names: Sequence[str]) -> None:
+    if not any((folder / name).is_file() for name in names):
+        raise UserError(f"backbone {folder}: the folder has no weights; {WEIGHTS} (safetensors) was expected in it.")
 
 
 def _files_that_matter(folder: Path) -> list[Path]:

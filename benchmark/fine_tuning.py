@@ -36,8 +36,7 @@ class TokenizedExamples:
     """Token ids of labelled examples, as the Trainer's data set."""
 
     def __init__(self, examples: Examples, tokenizer: PreTrainedTokenizerBase, max_length: int) -> None:
-        columns = [list(examples.texts)] + ([list(examples.second_texts)] if examples.second_texts is not None else [])
-        self._tokens = tokenizer(*columns, truncation=True, max_length=max_length)
+        self._tokens = tokenizer(*examples.columns(), truncation=True, max_length=max_length)
         self._labels = examples.labels
 
     def __len__(self) -> int:
@@ -125,7 +124,7 @@ def fine_tune(
 
 
 def discard_incomplete(checkpoints: Path) -> Path | None:
-    """Remove checkpoints whose writing was interrupted; return the last whole one."""
+    """Remove checkpoints whose writing was interrupted; return the last whole one, ready to go on from."""
     whole: list[tuple[int, Path]] = []
     for folder in checkpoints.glob("checkpoint-*"):
         try:
@@ -133,11 +132,21 @@ def discard_incomplete(checkpoints: Path) -> Path | None:
             whole.append((int(state["global_step"]), folder))
         except (OSError, ValueError, KeyError, TypeError):
             shutil.rmtree(folder)
-            continue
-        if state.get("best_model_checkpoint"):  # an absolute path, of where the folder was then
-            state["best_model_checkpoint"] = str(checkpoints / Path(state["best_model_checkpoint"]).name)
-            replace_file(folder / TRAINER_STATE, json.dumps(state, indent=2).encode())
-    return max(whole)[1] if whole else None
+    if not whole:
+        return None
+    _, last = max(whole)
+    _find_best_beside(last)
+    return last
+
+
+def _find_best_beside(checkpoint: Path) -> None:
+    """Let a checkpoint look for the best one beside itself: its state holds the path of where both were then."""
+    path = checkpoint / TRAINER_STATE
+    state = json.loads(path.read_text(encoding="utf-8"))
+    best = state.get("best_model_checkpoint")
+    if best:
+        state["best_model_checkpoint"] = str(checkpoint.with_name(Path(best).name))
+        replace_file(path, json.dumps(state, indent=2).encode())
 
 
 def _arguments(settings: TrainingSettings, seed: int, checkpoints: Path) -> TrainingArguments:

@@ -78,8 +78,7 @@ class Predictor:
         return Prediction(np.concatenate(parts) if parts else np.zeros((0, classes), np.float32), truncated)
 
     def _tokenize(self, examples: Examples, start: int, end: int) -> tuple[dict[str, list[list[int]]], int]:
-        seconds = examples.second_texts
-        columns = [list(examples.texts[start:end])] + ([list(seconds[start:end])] if seconds is not None else [])
+        columns = examples.select(range(start, end)).columns()
         tokens = self._tokenizer(*columns, truncation=True, max_length=self._max_length)
         if tokens.encodings is not None:
             cut = sum(bool(encoding.overflowing) for encoding in tokens.encodings)

@@ -40,11 +40,11 @@ def run_cells(
         UserError: the output folder cannot be written, a record there cannot be used, or data cannot be had.
     """
     make_writable(out)
-    _check_records(out)
+    done = _finished_records(out, cells)
     pending: list[Cell] = []
     skipped: list[Cell] = []
     for cell in cells:
-        (skipped if is_finished(out / cell.record_path) else pending).append(cell)
+        (skipped if out / cell.record_path in done else pending).append(cell)
     if keep_model and skipped:
         reporter.say(f"--keep-model: {len(skipped)} cells are finished already; their models were not kept.")
     if not pending:
@@ -89,9 +89,14 @@ def make_writable(folder: Path) -> None:
         replace_file(folder / ".writable", b"")
         (folder / ".writable").unlink()
     except OSError as error:
-        raise UserError(
-            f"output folder {folder}: cannot be written ({os.strerror(error.errno or 0)}); name another with --out."
-        ) from None
+        raise cannot_be_written(folder, error) from None
+
+
+def cannot_be_written(folder: Path, error: OSError) -> UserError:
+    """What to say of an output folder that refused a file."""
+    return UserError(
+        f"output folder {folder}: cannot be written ({os.strerror(error.errno or 0)}); name another with --out."
+    )
 
 
 def _run_one(cell: Cell, data: LoadedTask, out: Path, reporter: Reporter, keep_model: bool) -> bool:
@@ -126,10 +131,14 @@ def _failure(cell: Cell, started: str, error: Exception) -> Record:
     return Record(status="failed", failure=failure, **origin(cell, started))
 
 
-def _check_records(out: Path) -> None:
-    """Refuse a folder with a record that the leaderboard could not read, before hours are spent on it."""
-    for path in find_records(out):
-        is_finished(path)
+def _finished_records(out: Path, cells: Sequence[Cell]) -> set[Path]:
+    """Records of finished cells, each read once.
+
+    All below the folder are read, also those of other plans: one that the leaderboard cannot read is refused before
+    hours are spent on it.
+    """
+    paths = {*find_records(out), *(out / cell.record_path for cell in cells)}
+    return {path for path in sorted(paths) if is_finished(path)}
 
 
 def _check_backbones(cells: Sequence[Cell]) -> None:

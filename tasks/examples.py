@@ -39,6 +39,10 @@ class Examples:
             labels=None if self.labels is None else tuple(self.labels[row] for row in rows),
         )
 
+    def columns(self) -> list[list[str]]:
+        """The texts as a tokenizer takes them: one column, or two for pairs."""
+        return [list(column) for column in (self.texts, self.second_texts) if column is not None]
+
     def keys(self) -> list[str]:
         """What makes two examples the same text: letters and digits alone, case ignored.
 

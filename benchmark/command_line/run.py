@@ -137,17 +137,13 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 
 def _run(cells: list[Cell], folder: Path, mirror: Path | None, keep_model: bool, as_json: bool) -> int:
     from benchmark.progress import Reporter
+    from benchmark.publish import publish
     from benchmark.run import run_cells
-    from leaderboard.record import RecordError
     from leaderboard.terminal import render_terminal
-    from leaderboard.write import write_leaderboard
 
     with Reporter() as reporter:
         outcome = run_cells(cells, folder, reporter, mirror=mirror, keep_model=keep_model)
-    try:
-        written = write_leaderboard([folder], folder)
-    except RecordError as error:
-        raise UserError(str(error)) from None
+    written = publish([folder], folder)
     if as_json:
         summary = {
             "finished": [str(cell.folder) for cell in outcome.finished],
