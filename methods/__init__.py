@@ -10,7 +10,12 @@ from methods.hyper_parameter import hyper_parameter
 from methods.registry import methods, register
 
 # Importing a method's file registers it.
-from methods import adversarial_perturbation, roast, selective, vanilla  # noqa: F401  isort: skip
+from methods import (  # noqa: F401  isort: skip
+    adversarial_perturbation,
+    roast,
+    selective,
+    vanilla,
+)
 
 if TYPE_CHECKING:
     from methods.trainer import MethodTrainer, NonFiniteLossError

@@ -1,5 +1,7 @@
 """Where the parts of a Hugging Face sequence classifier are.
 
+States are (B, L, d) throughout, also where an architecture keeps its sequence first (XLNet).
+
 The perturbation of adversarial methods enters at the embedding output, which is the input of the first transformer
 block, whatever the architecture does before it (position and type embeddings, normalisation, dropout, projection).
 "Encoder parameters" are those of the transformer blocks.
@@ -7,7 +9,7 @@ block, whatever the architecture does before it (position and type embeddings, n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
 
 SMALLEST_SHARE_OF_BLOCKS = 0.75
 """Share of the base model's parameters, embeddings aside, that the blocks must hold to be recognised as such."""
+
+LAST_POSITION_CLASSIFIED = ("xlnet",)
+"""Model types whose head reads the last position, whatever stands there."""
+
+SEQUENCE_FIRST = ("xlnet",)
+"""Model types whose blocks pass states as (L, B, d)."""
 
 
 def unwrap(model: nn.Module) -> nn.Module:
@@ -68,19 +76,76 @@ def encoder_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
     }
 
 
-class EmbeddingOutput:
-    """The embedding output (B, L, d) seen during one forward pass."""
+def head_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Parameters of the classification head (all outside the pre-trained base model), by their name in the model.
+
+    Raises:
+        ValueError: the model is no Hugging Face classifier with a base model and a head.
+    """
+    inner = unwrap(model)
+    base: nn.Module = getattr(inner, "base_model", inner)
+    inside = {id(parameter) for parameter in base.parameters()}
+    head = {name: parameter for name, parameter in inner.named_parameters() if id(parameter) not in inside}
+    if not head:
+        raise ValueError(f"{type(inner).__name__}: its classification head cannot be located outside its base model.")
+    return head
+
+
+def output_layer(model: nn.Module) -> nn.Linear:
+    """The linear layer that gives the logits.
+
+    Raises:
+        ValueError: there is not exactly one linear layer with as many outputs as labels in the head.
+    """
+    inner = unwrap(model)
+    head = head_parameters(inner)
+    labels = getattr(getattr(inner, "config", None), "num_labels", None)
+    found = [
+        module
+        for name, module in inner.named_modules()
+        if isinstance(module, torch.nn.Linear) and module.out_features == labels and f"{name}.weight" in head
+    ]
+    if len(found) != 1:
+        raise ValueError(f"{type(inner).__name__}: the linear layer that gives its logits cannot be located.")
+    return found[0]
+
+
+def classified_tokens(model: nn.Module, attention_mask: Tensor) -> Tensor:
+    """Position of the token whose final state the head classifies.
+
+    That is the first position for encoders, the last one for XLNet (which pads on the left), and the last token that is
+    not padding for classifiers with a ``score`` head, such as GPT-2.
+
+    Args:
+        model: a sequence classifier.
+        attention_mask: (B, L), 1 at tokens, 0 at padding.
+
+    Returns:
+        (B,), int64.
+    """
+    inner = unwrap(model)
+    length = attention_mask.shape[1]
+    positions = torch.arange(length, device=attention_mask.device)
+    if _model_type(inner) in LAST_POSITION_CLASSIFIED:
+        return torch.full_like(attention_mask[:, 0], length - 1)
+    if hasattr(inner, "score"):
+        return (positions * attention_mask).argmax(dim=1)
+    return torch.zeros_like(attention_mask[:, 0])
+
+
+class States:
+    """States (B, L, d) seen during one forward pass."""
 
     value: Tensor
 
 
 @contextmanager
-def read_embedding_output(model: nn.Module) -> Iterator[EmbeddingOutput]:
+def read_embedding_output(model: nn.Module) -> Iterator[States]:
     """Within the context, the next forward pass leaves its embedding output in ``value``, part of the graph.
 
     Where the embeddings are frozen the value is made a leaf that requires a gradient, so that one can be taken.
     """
-    seen = EmbeddingOutput()
+    seen = States()
 
     def hook(states: Tensor) -> Tensor:
         if torch.is_grad_enabled() and not states.requires_grad:
@@ -106,8 +171,39 @@ def replace_embedding_output(model: nn.Module, value: Tensor) -> Iterator[None]:
 
 
 @contextmanager
-def _on_first_block(model: nn.Module, change: Any) -> Iterator[None]:
+def read_final_states(model: nn.Module) -> Iterator[States]:
+    """Within the context, the next forward pass leaves the last block's output in ``value``, part of the graph."""
+    seen = States()
+    batch_first = _keeps_batch_first(model)
+
+    def after_block(_: nn.Module, __: Any, output: Any) -> Any:  # a shared block is called again: the last call stays
+        states, *rest = (output,) if isinstance(output, torch.Tensor) else output
+        seen.value = states if batch_first else states.transpose(0, 1)
+        passed_on = seen.value if batch_first else seen.value.transpose(0, 1)
+        return passed_on if isinstance(output, torch.Tensor) else (passed_on, *rest)
+
+    handle = transformer_blocks(model)[-1].register_forward_hook(after_block)
+    try:
+        yield seen
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def _on_first_block(model: nn.Module, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
     calls = 0
+    batch_first = _keeps_batch_first(model)
+
+    def changed(states: Tensor) -> Tensor:
+        if states.dim() != 3:
+            raise ValueError(
+                f"the embedding output has {states.dim()} dimensions, not 3 (texts, tokens, width); "
+                'load the model with attn_implementation="sdpa", which does not unpad.'
+            )
+        if batch_first:
+            return change(states)
+        return change(states.transpose(0, 1)).transpose(0, 1)
+
     if getattr(unwrap(model), "is_gradient_checkpointing", False):
         raise ValueError("the embedding output cannot be reached under gradient checkpointing; switch that off.")
 
@@ -117,14 +213,22 @@ def _on_first_block(model: nn.Module, change: Any) -> Iterator[None]:
         if calls > 1:  # a block shared between layers is entered again further up
             return None
         if positional:
-            return (change(positional[0]), *positional[1:]), keywords
-        return positional, {**keywords, "hidden_states": change(keywords["hidden_states"])}
+            return (changed(positional[0]), *positional[1:]), keywords
+        return positional, {**keywords, "hidden_states": changed(keywords["hidden_states"])}
 
     handle = transformer_blocks(model)[0].register_forward_pre_hook(before_block, with_kwargs=True)
     try:
         yield
     finally:
         handle.remove()
+
+
+def _keeps_batch_first(model: nn.Module) -> bool:
+    return _model_type(unwrap(model)) not in SEQUENCE_FIRST
+
+
+def _model_type(model: nn.Module) -> str:
+    return str(getattr(getattr(model, "config", None), "model_type", ""))
 
 
 def _size(module: nn.Module) -> int:

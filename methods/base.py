@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 from pydantic import ConfigDict, Field
@@ -25,7 +26,8 @@ class Method:
 
     A subclass becomes a dataclass: its annotated fields are its hyper-parameters, given by keyword and validated on
     construction (``pydantic.ValidationError``, a ``ValueError``, names the field and its range). Most methods
-    override `loss` alone. Hooks call ``super()`` so that methods combine by inheritance, as RoAST does.
+    override `loss` alone. Hooks call ``super()`` so that methods combine by inheritance, as RoAST does, or by name
+    (`methods.compose`).
 
     Raises:
         TypeError: when the class is made, for a hyper-parameter named like one of the methods below.
@@ -37,12 +39,28 @@ class Method:
     published_settings: ClassVar[dict[str, dict[str, Any]]] = {}
     """Hyper-parameters published for a family of tasks ("sentiment", "entailment"), where they differ by family."""
 
+    owns: ClassVar[frozenset[str]] = frozenset()
+    """Of "loss" and "backward", those that this method makes alone: two methods that own the same do not combine.
+
+    Worked out where a class does not state it: what it overrides itself, and what its bases own.
+    """
+
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
+        if "owns" not in vars(cls):
+            inherited = [base.owns for base in cls.__bases__ if issubclass(base, Method)]
+            cls.owns = frozenset().union(*inherited) | ({"loss", "backward"} & vars(cls).keys())
         dataclass(cls, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False, defer_build=True))
         for name in cls.hyper_parameters():
             if hasattr(Method, name):
                 raise TypeError(f"{cls.__name__}.{name}: a hyper-parameter may not be named like a part of Method.")
+
+    def prepare_model(self, model: nn.Module) -> None:
+        """First of all, before there is an optimizer, in fresh and resumed runs alike: freeze or add parameters.
+
+        Raises:
+            ValueError: the method cannot work on this model; the message says why in one line.
+        """
 
     def prepare(self, run: FineTuningRun) -> None:
         """Once, before the first step of a fresh run. A resumed run calls `load_state_dict` instead."""
@@ -67,11 +85,22 @@ class Method:
     def transform_gradients(self, model: nn.Module) -> None:
         """After accumulation, before the optimizer's step: change the gradients in place."""
 
+    def end_step(self, run: FineTuningRun) -> None:
+        """After each step of the optimizer, before the learning rate moves on; ``run.step`` does not count it yet."""
+
     def end_epoch(self, run: FineTuningRun) -> None:
         """After the last step of each epoch, before it is evaluated."""
 
+    def evaluated_weights(self, model: nn.Module) -> AbstractContextManager[None]:
+        """Context in which the model has the weights to evaluate, where they are not those being trained."""
+        return nullcontext()
+
     def finish(self, run: FineTuningRun) -> None:
-        """After training, with the kept epoch's weights in the model."""
+        """After training, with the kept epoch's weights in the model and its state in the method."""
+
+    def step_units(self) -> float:
+        """Cost of one step: forward 1, backward to inputs alone 1, full backward 2, as a mean over steps."""
+        return 3.0
 
     def report(self) -> dict[str, Any]:
         """Figures worth keeping in the record, as JSON values."""

@@ -10,6 +10,7 @@ from methods.architecture import unwrap
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+    from transformers import PreTrainedTokenizerBase
 
     from methods.base import Batch
     from methods.trainer import MethodTrainer
@@ -46,10 +47,48 @@ class FineTuningRun:
         """Optimizer steps of the whole run."""
         return int(self._trainer.state.max_steps)
 
+    @property
+    def learning_rate(self) -> float:
+        """Learning rate of the step under way; in ``end_step``, of the step just taken."""
+        optimizer = self._trainer.optimizer
+        return float(optimizer.param_groups[0]["lr"])
+
+    @property
+    def peak_learning_rate(self) -> float:
+        """Highest learning rate of the schedule."""
+        return float(self._trainer.args.learning_rate)
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase | None:
+        """The Trainer's ``processing_class``; None where it was given none."""
+        return self._trainer.processing_class
+
+    def special_token_ids(self) -> frozenset[int]:
+        """Ids of padding, separators and the like: the tokenizer's, or those that the model's configuration names."""
+        if self.tokenizer is not None:
+            return frozenset(self.tokenizer.all_special_ids)
+        config = self.model.config
+        named = (getattr(config, f"{name}_token_id", None) for name in ("pad", "bos", "eos", "cls", "sep", "mask"))
+        return frozenset(token for token in named if token is not None)
+
     def training_batches(self) -> Iterator[Batch]:
         """One pass over the training set (this process's share), on the model's device, without progress or steps."""
         trainer = self._trainer
         for batch in trainer.get_train_dataloader():
+            yield trainer._prepare_inputs(batch)
+
+    def selection_batches(self) -> Iterator[Batch]:
+        """One pass over the examples that choose the epoch (this process's share), on the model's device.
+
+        Raises:
+            ValueError: the Trainer was given no ``eval_dataset``.
+        """
+        trainer = self._trainer
+        if trainer.eval_dataset is None:
+            raise ValueError(
+                f"{type(trainer.method).__name__} needs held-out examples: give the Trainer an eval_dataset."
+            )
+        for batch in trainer.get_eval_dataloader():
             yield trainer._prepare_inputs(batch)
 
     def autocast(self) -> AbstractContextManager[Any]:

@@ -31,8 +31,9 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
     is kept, a tie goes to the later evaluation, as in the published recipe.
 
     Raises:
-        ValueError: on construction, under FSDP or DeepSpeed, with several GPUs in one process, or with a second source
-            of the loss (label smoothing, ``compute_loss_func``); on resume, from a checkpoint of another Trainer.
+        ValueError: on construction, where the method cannot work on the model, under FSDP or DeepSpeed, with several
+            GPUs in one process, with a second source of the loss (label smoothing, ``compute_loss_func``), or with
+            ``save_only_model`` where the best model is kept; on resume, from a checkpoint of another Trainer.
         NonFiniteLossError: during ``train``, naming the step, as soon as a loss is NaN or infinite.
     """
 
@@ -51,12 +52,15 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
             raise ValueError(
                 "MethodTrainer: the method makes the loss; drop label_smoothing_factor and compute_loss_func."
             )
+        if self.args.load_best_model_at_end and self.args.save_only_model:
+            raise ValueError("MethodTrainer: the best model needs the method's state beside it; drop save_only_model.")
         if self.is_fsdp_enabled or self.is_deepspeed_enabled:
             raise ValueError("MethodTrainer: FSDP and DeepSpeed shard gradients that methods must see whole; use DDP.")
         self.method = method
         self.run = FineTuningRun(self)
         self.model_accepts_loss_kwargs = False  # methods return mean losses; accumulation divides by the batch count
         self._resumed = False
+        method.prepare_model(unwrap(self.model))
         self.add_callback(_MethodHooks(self))
 
     def train(self, *positional: Any, **keywords: Any) -> Any:
@@ -65,6 +69,12 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
         output = super().train(*positional, **keywords)
         self.method.finish(self.run)
         return output
+
+    def evaluate(self, *positional: Any, **keywords: Any) -> dict[str, float]:
+        """As ``Trainer.evaluate``, on the weights that the method would keep."""
+        with self.method.evaluated_weights(unwrap(self.model)):
+            metrics: dict[str, float] = super().evaluate(*positional, **keywords)
+        return metrics
 
     def training_step(
         self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Tensor | None = None
@@ -102,14 +112,20 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)
-        if checkpoint is None:
-            return
+        if checkpoint is not None:
+            self._load_method_state(checkpoint)
+            self._resumed = True
+
+    def _load_best_model(self) -> None:
+        super()._load_best_model()
+        self._load_method_state(self.state.best_model_checkpoint)
+
+    def _load_method_state(self, checkpoint: str) -> None:
         path = Path(checkpoint) / METHOD_STATE
         if not path.is_file():
             raise ValueError(f"{checkpoint}: holds no {METHOD_STATE}; it is not a checkpoint of a MethodTrainer.")
         state = torch.load(path, map_location=self.args.device, weights_only=True)
         self.method.load_state_dict(state)
-        self._resumed = True
 
 
 def average_gradients(model: nn.Module) -> None:
@@ -145,6 +161,12 @@ class _MethodHooks(TrainerCallback):  # type: ignore[misc]
         if args.fp16 and not _all_finite(trainer.model):
             return  # the loss scale was too large: this step is skipped, and its gradients must not count
         trainer.method.transform_gradients(unwrap(trainer.model))
+
+    def on_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        if not self._trainer.accelerator.optimizer_step_was_skipped:
+            self._trainer.method.end_step(self._trainer.run)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         # Not on_epoch_end, which comes after a checkpoint that falls on an epoch's last step.

@@ -5,8 +5,12 @@ from torch import nn
 from transformers import BartConfig, BartForSequenceClassification, FlaubertConfig, FlaubertForSequenceClassification
 
 from methods.architecture import (
+    classified_tokens,
     encoder_parameters,
+    head_parameters,
+    output_layer,
     read_embedding_output,
+    read_final_states,
     replace_embedding_output,
     transformer_blocks,
 )
@@ -53,6 +57,49 @@ def test_encoder_parameters_leave_out_embeddings_and_head(tiny_model, architectu
         "head.dense",
     ):
         assert not [name for name in names if part in name]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_head_parameters_are_those_that_the_base_model_lacks(tiny_model, architecture):
+    model = tiny_model(architecture)
+    base = {id(parameter) for parameter in model.base_model.parameters()}
+    assert set(head_parameters(model)) == {n for n, p in model.named_parameters() if id(p) not in base}
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_output_layer_gives_the_logits(tiny_model, batch, architecture):
+    model = tiny_model(architecture).eval()
+    expected = model(**batch).logits
+    layer = output_layer(model)
+    with torch.no_grad():
+        layer.weight.mul_(3.0)
+        if layer.bias is not None:
+            layer.bias.mul_(3.0)
+    torch.testing.assert_close(model(**batch).logits, 3.0 * expected)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("padding", ["right", "left"])
+def test_states_are_batch_first_and_the_classified_token_is_the_one_the_logits_depend_on(
+    tiny_model, batch, architecture, padding
+):
+    if padding == "left":
+        if architecture != "gpt2":
+            pytest.skip("its head reads the first or the last position whatever the mask says")
+        lengths = batch["attention_mask"].sum(1)
+        width = batch["attention_mask"].shape[1]
+        rolled = [torch.arange(width).roll(int(width - length)) for length in lengths]
+        batch = {**batch, "input_ids": torch.stack([i[r] for i, r in zip(batch["input_ids"], rolled, strict=True)])}
+        batch["attention_mask"] = torch.stack([m[r] for m, r in zip(batch["attention_mask"], rolled, strict=True)])
+        assert batch["attention_mask"][1, 0] == 0
+    model = tiny_model(architecture)
+    with read_embedding_output(model) as first, read_final_states(model) as last:
+        logits = model(**batch).logits
+    assert first.value.shape[:2] == last.value.shape[:2] == batch["input_ids"].shape
+    (gradient,) = torch.autograd.grad(logits.square().sum(), last.value)
+    used = gradient.abs().sum(-1) > 0
+    assert used.sum(1).tolist() == [1] * len(used)
+    assert used.long().argmax(1).tolist() == classified_tokens(model, batch["attention_mask"]).tolist()
 
 
 def test_blocks_of_bert_are_its_layers(tiny_model):

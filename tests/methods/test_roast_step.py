@@ -1,5 +1,6 @@
 """RoAST's objective against a naive reference written from its formula."""
 
+import naive
 import pytest
 import torch
 from torch.nn import functional
@@ -10,23 +11,13 @@ from methods.ascent import NonFiniteGradientError
 Roast = methods["roast"]
 
 
-def naive_forward(model, embedding_output, attention_mask):
-    """BERT from the embedding output on, spelled out."""
-    hidden = embedding_output
-    visible = (1.0 - attention_mask[:, None, None, :].to(hidden.dtype)) * torch.finfo(hidden.dtype).min
-    for layer in model.bert.encoder.layer:
-        hidden = layer(hidden, visible)[0]
-    pooled = torch.tanh(model.bert.pooler.dense(hidden[:, 0]))
-    return model.classifier(pooled)
-
-
 def naive_loss(model, batch, epsilon, weight, objective, noise, start_of_ascent):
-    embedding_output = model.bert.embeddings(input_ids=batch["input_ids"])
-    clean = naive_forward(model, embedding_output, batch["attention_mask"])
+    embedding_output = naive.embedding_output(model, batch)
+    clean = naive.forward(model, embedding_output, batch["attention_mask"])
     frozen = embedding_output.detach()
     delta = noise.clone().requires_grad_()
     probe = functional.cross_entropy(
-        naive_forward(
+        naive.forward(
             model,
             frozen + (delta if start_of_ascent == "noise" else 0 * noise + delta - noise),
             batch["attention_mask"],
@@ -40,10 +31,10 @@ def naive_loss(model, batch, epsilon, weight, objective, noise, start_of_ascent)
             g = gradient[example, token]
             direction[example, token] = g / (max(abs(value) for value in g.tolist()) + 1e-8)
     start = noise if start_of_ascent == "noise" else torch.zeros_like(noise)
-    perturbed = naive_forward(model, (frozen + start + epsilon * direction).detach(), batch["attention_mask"])
+    perturbed = naive.forward(model, (frozen + start + epsilon * direction).detach(), batch["attention_mask"])
 
     p, q = clean.softmax(-1), perturbed.softmax(-1)
-    symmetric = 0.5 * ((p * (p / q).log()).sum() + (q * (q / p).log()).sum())
+    symmetric = naive.symmetric_kl(p, q).sum()
     loss = 0.5 * functional.cross_entropy(clean, batch["labels"]) + weight * symmetric
     if objective == "full":
         loss = loss + 0.5 * functional.cross_entropy(perturbed, batch["labels"])
