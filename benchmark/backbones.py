@@ -247,6 +247,24 @@ def load_classifier(
     return model
 
 
+def empty_classifier(backbone: Backbone, labels: int) -> PreTrainedModel:
+    """A sequence classifier of the backbone's shape whose parameters take no memory and hold no values.
+
+    Raises:
+        UserError: the configuration cannot be loaded, or transformers has no sequence classifier of this kind.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    config = _loaded(
+        backbone,
+        "configuration",
+        lambda: AutoConfig.from_pretrained(backbone.location, num_labels=labels, **_source(backbone)),
+    )
+    with torch.device("meta"):
+        return _loaded(backbone, "classifier", lambda: AutoModelForSequenceClassification.from_config(config))
+
+
 def _source(backbone: Backbone) -> dict[str, Any]:
     return {"trust_remote_code": False, **({"revision": backbone.revision} if backbone.revision else {})}
 

@@ -13,13 +13,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from benchmark.attacks import attacks
 from benchmark.backbones import Backbone, locate
+from benchmark.chosen_methods import find_method, find_methods
 from benchmark.declared_task import declare_task
 from benchmark.errors import UserError
 from benchmark.lookup import find, nearest
 from benchmark.plugins import plugin_sources
 from benchmark.suite import AttackSettings, EvaluationSettings, Suite, TrainingSettings, first_problem
 from leaderboard.record import RECORD_FILE, CellIdentity
-from methods import Method, methods
+from methods import Method
 from tasks import Task, tasks
 
 
@@ -56,9 +57,10 @@ class Cell:
             "evaluation": self.evaluation.model_dump(mode="json"),
             "attacks": [attack.model_dump(mode="json") for attack in self.attacks],
         }
-        source = plugin_sources.get(self.method.__module__)
-        if source is not None:
-            values["method_source"] = source
+        modules = dict.fromkeys(base.__module__ for base in self.method.__mro__)
+        sources = [plugin_sources[module] for module in modules if module in plugin_sources]
+        if sources:
+            values["method_source"] = ", ".join(sources)
         if self.plugin_sources:
             values["plugin_sources"] = dict(self.plugin_sources)
         if self.mirror is not None:
@@ -112,11 +114,10 @@ def plan(suite: Suite, mirror: Path | None = None) -> list[Cell]:
     """
     chosen_tasks = [declare_task(name) for name in _distinct(suite.tasks)]
     mirror_identity = None if mirror is None else _identity_of(mirror)
-    chosen_methods = {name: find("method", name, methods) for name in _distinct(suite.methods)}
+    chosen_methods = find_methods(suite.methods)
+    given_values = canonical_keys(suite.hyper_parameters)
     backbones = [locate(name) for name in _distinct(suite.backbones)]
     builders = {settings.recipe: find("attack", settings.recipe, attacks).build for settings in suite.attacks}
-    for name in suite.hyper_parameters:
-        find("method", name, methods)
     given = suite.model_dump(mode="json", exclude_unset=True)
     return [
         Cell(
@@ -125,7 +126,7 @@ def plan(suite: Suite, mirror: Path | None = None) -> list[Cell]:
             backbone=backbone,
             method_name=name,
             method=method,
-            hyper_parameters=hyper_parameters(name, method, task.family, suite.hyper_parameters.get(name, {})),
+            hyper_parameters=hyper_parameters(name, method, task.family, given_values.get(name, {})),
             seed=seed,
             training=suite.training,
             evaluation=suite.evaluation,
@@ -146,6 +147,18 @@ def plan(suite: Suite, mirror: Path | None = None) -> list[Cell]:
         for seed in dict.fromkeys(suite.seeds)
         for name, method in chosen_methods.items()
     ]
+
+
+def canonical_keys(values: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Hyper-parameters by the canonical name of their method, whichever way it was written.
+
+    Raises:
+        UserError: there is no such method.
+    """
+    merged: dict[str, dict[str, Any]] = {}
+    for name, given in values.items():
+        merged.setdefault(find_method(name)[0], {}).update(given)
+    return merged
 
 
 def hyper_parameters(name: str, method: type[Method], family: str, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,6 +50,7 @@ def run_cells(
     if not pending:
         return RunOutcome((), tuple(skipped), ())
     _check_backbones(pending)
+    _check_methods(pending)
     data = _load_data(pending, mirror, reporter)
     finished: list[Cell] = []
     failed: list[Cell] = []
@@ -146,6 +147,13 @@ def _check_backbones(cells: Sequence[Cell]) -> None:
 
     for backbone, max_length in {(cell.backbone, cell.training.max_length): None for cell in cells}:
         check(backbone, max_length)
+
+
+def _check_methods(cells: Sequence[Cell]) -> None:
+    from benchmark.compatibility import check_method
+
+    for cell in {(cell.backbone, cell.method_name, cell.task.name): cell for cell in cells}.values():
+        check_method(cell)
 
 
 def _data_key(cell: Cell) -> tuple[object, ...]:

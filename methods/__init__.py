@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from methods.base import Batch, Method
 from methods.card import Card
+from methods.composition import CompositionError, canonical_name, compose, method_named
 from methods.hyper_parameter import hyper_parameter
-from methods.registry import methods, register
+from methods.registry import methods, register, short_names
 
 # Importing a method's file registers it.
 from methods import (  # noqa: F401  isort: skip
     adversarial_perturbation,
     roast,
+    roast_ablations,
     selective,
     vanilla,
 )
@@ -23,12 +25,17 @@ if TYPE_CHECKING:
 __all__ = [
     "Batch",
     "Card",
+    "CompositionError",
     "Method",
     "MethodTrainer",
     "NonFiniteLossError",
+    "canonical_name",
+    "compose",
     "hyper_parameter",
+    "method_named",
     "methods",
     "register",
+    "short_names",
 ]
 
 

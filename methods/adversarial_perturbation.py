@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from methods.architecture import read_embedding_output, replace_embedding_output
+from methods.architecture import read_embedding_output, replace_embedding_output, transformer_blocks
 from methods.ascent import maximum_normalised
 from methods.base import Batch, Method
 from methods.card import Card
@@ -26,7 +26,7 @@ CODE = "https://github.com/bbuing9/RoAST"
 CODE_LICENCE = "mostly CC-BY-NC, as its README states"
 
 
-@register("roast-adversarial")
+@register("roast-adversarial", short_name="adversarial")
 class AdversarialPerturbation(Method):
     """RoAST without selective training: cross-entropy on clean and perturbed embeddings, and their consistency.
 
@@ -79,6 +79,11 @@ class AdversarialPerturbation(Method):
         description="take the perturbation's gradient through the clean graph: one forward less, no δ₀",
         source="this project; the published recipe is False",
     )
+
+    def prepare_model(self, model: nn.Module) -> None:
+        """Refuse a model whose embedding output cannot be located."""
+        super().prepare_model(model)
+        transformer_blocks(model)
 
     def step_units(self) -> float:
         """8: three forwards 3, backward to the embedding output 1, full backward of two branches 4; one less reused."""

@@ -30,6 +30,13 @@ def keep_probabilities(importance: Mapping[str, Tensor], alpha: float, beta: flo
     return {name: probability(values) for name, values in importance.items()}
 
 
+def above_rank(importance: Mapping[str, Tensor], alpha: float) -> dict[str, Tensor]:
+    """1 for parameters whose relative rank among all of them is above ``alpha``, else 0: σ(2β·(s − α)) for β → ∞."""
+    ranks = RelativeRank(list(importance.values()))
+    above = ranks.mapped(lambda rank: (rank > alpha).to(rank.dtype))
+    return {name: above(values) for name, values in importance.items()}
+
+
 def draw_multiplier(probability: Tensor, generator: torch.Generator, *, scaled: bool) -> Tensor:
     """What a gradient is multiplied with: m/p if ``scaled``, else m, with m ~ Bernoulli(p).
 

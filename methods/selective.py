@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from methods.adversarial_perturbation import ARXIV, CODE, CODE_LICENCE, PAPER
-from methods.architecture import encoder_parameters
+from methods.architecture import encoder_parameters, transformer_blocks
 from methods.base import Method
 from methods.card import Card
-from methods.gradient_mask import draw_multiplier, keep_probabilities
+from methods.gradient_mask import above_rank, draw_multiplier, keep_probabilities
 from methods.hyper_parameter import hyper_parameter
 from methods.importance import Importance
 from methods.registry import register
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from methods.fine_tuning_run import FineTuningRun
 
 
-@register("roast-selective")
+@register("roast-selective", short_name="selective")
 class SelectiveTraining(Method):
-    """RoAST without perturbation: cross-entropy with gradients masked by the relative importance of parameters.
+    """RoAST without perturbation: gradients masked by the relative importance of their parameters.
 
     For parameters θ of the transformer blocks, with I(θ) the mean squared gradient over mini-batches::
 
@@ -32,9 +32,11 @@ class SelectiveTraining(Method):
     The first I comes from one pass over the training set with plain cross-entropy, dropout on; later ones from each
     epoch's own gradients, before masking. The mask is applied after gradient accumulation, before the optimizer's
     step: moments see masked gradients, weight decay acts everywhere. The mask is drawn from the run's seed and the
-    epoch, so all processes of a data-parallel run draw the same one.
+    epoch, so all processes of a data-parallel run draw the same one. The loss is vanilla's, or that of the method this
+    one is combined with (``freelb+selective``).
 
-    Cost: 3 units a step like vanilla, and one extra pass over the training set (3 units a step) before the first epoch.
+    Cost: 3 units a step like vanilla, and one extra pass over the training set (3 units a step) before the first epoch
+    where parameters are ranked by their gradients.
     """
 
     card: ClassVar = Card(
@@ -72,24 +74,32 @@ class SelectiveTraining(Method):
         source="released code, README: --unbiased_scale",
     )
 
+    ranked_by: Literal["gradient", "magnitude", "random"] = hyper_parameter(
+        "gradient",
+        description="importance that is ranked: mean squared gradient, |θ|, or noise drawn anew each epoch",
+        source="paper, section 3.2; the others are ablations",
+    )
+    mask: Literal["sampled", "hard"] = hyper_parameter(
+        "sampled",
+        description="m ~ Bernoulli(p), or m = 1 for the parameters with s(θ) > α and 0 for the others",
+        source="paper, section 3.2; hard is an ablation",
+    )
+
     def __post_init__(self) -> None:
         self._importance = Importance()
         self._multipliers: dict[str, Tensor] = {}
         self._kept_fractions: list[float] = []
 
+    def prepare_model(self, model: nn.Module) -> None:
+        """Refuse a model whose transformer blocks cannot be located."""
+        super().prepare_model(model)
+        transformer_blocks(model)
+
     def prepare(self, run: FineTuningRun) -> None:
-        """Estimate the first importance over the training set and draw the first mask."""
+        """Estimate the first importance over the training set, where gradients give it, and draw the first mask."""
         super().prepare(run)
-        parameters = encoder_parameters(run.model)
-        run.model.train()
-        for batch in run.training_batches():
-            with run.autocast():
-                loss = run.model(**batch).loss
-            gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
-            self._importance.add(
-                {name: gradient for name, gradient in zip(parameters, gradients, strict=True) if gradient is not None}
-            )
-        self._importance.average_over_processes(run.mean_over_processes)
+        if self.ranked_by == "gradient":
+            self._estimate_importance(run)
         self._draw(run)
 
     def transform_gradients(self, model: nn.Module) -> None:
@@ -100,7 +110,8 @@ class SelectiveTraining(Method):
             for name, parameter in model.named_parameters()
             if name in self._multipliers and parameter.grad is not None
         }
-        self._importance.add(gradients)
+        if self.ranked_by == "gradient":
+            self._importance.add(gradients)
         for name, gradient in gradients.items():
             gradient.mul_(self._multipliers[name])
 
@@ -129,15 +140,52 @@ class SelectiveTraining(Method):
         self._multipliers = dict(state["multipliers"])
         self._kept_fractions = list(state["kept_fractions"])
 
+    def _estimate_importance(self, run: FineTuningRun) -> None:
+        parameters = encoder_parameters(run.model)
+        run.model.train()
+        for batch in run.training_batches():
+            with run.autocast():
+                loss = run.model(**batch).loss
+            gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
+            self._importance.add(
+                {name: gradient for name, gradient in zip(parameters, gradients, strict=True) if gradient is not None}
+            )
+        self._importance.average_over_processes(run.mean_over_processes)
+
+    def _current_importance(self, run: FineTuningRun) -> dict[str, Tensor]:
+        if self.ranked_by == "gradient":
+            return self._importance.mean()
+        parameters = {name: parameter.detach() for name, parameter in encoder_parameters(run.model).items()}
+        if self.ranked_by == "magnitude":
+            return {name: parameter.abs().float() for name, parameter in parameters.items()}
+        noise = _generator(run, next(iter(parameters.values())).device, purpose=RANKING)
+        return {
+            name: torch.rand(parameter.shape, generator=noise, device=parameter.device)
+            for name, parameter in parameters.items()
+        }
+
     def _draw(self, run: FineTuningRun) -> None:
-        probabilities = keep_probabilities(self._importance.mean(), self.alpha, self.beta)
-        generator: torch.Generator | None = None
-        kept = 0
-        for name, probability in probabilities.items():
-            if generator is None:
-                generator = torch.Generator(device=probability.device)
-                generator.manual_seed(run.seed * 1_000_003 + run.finished_epochs)
-            self._multipliers[name] = draw_multiplier(probability, generator, scaled=self.scaled)
-            kept += int((self._multipliers[name] > 0).sum())
-        self._kept_fractions.append(kept / sum(p.numel() for p in probabilities.values()))
+        importance = self._current_importance(run)
+        if self.mask == "hard":
+            self._multipliers = above_rank(importance, self.alpha)
+        else:
+            probabilities = keep_probabilities(importance, self.alpha, self.beta)
+            generator = _generator(run, next(iter(probabilities.values())).device, purpose=MASK)
+            self._multipliers = {
+                name: draw_multiplier(probability, generator, scaled=self.scaled)
+                for name, probability in probabilities.items()
+            }
+        kept = sum(int((multiplier > 0).sum()) for multiplier in self._multipliers.values())
+        self._kept_fractions.append(kept / sum(multiplier.numel() for multiplier in self._multipliers.values()))
         self._importance.reset()
+
+
+MASK, RANKING = 0, 1
+"""What random numbers are for; each purpose has a stream of its own."""
+
+
+def _generator(run: FineTuningRun, device: torch.device, *, purpose: int) -> torch.Generator:
+    """The same on every process, another one in every epoch."""
+    generator = torch.Generator(device=device)
+    generator.manual_seed(run.seed * 1_000_003 + run.finished_epochs + 500_000 * purpose)
+    return generator

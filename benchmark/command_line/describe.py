@@ -29,7 +29,7 @@ def describe(
 
     load_plugins(plugin)
     known: dict[str, Facts] = {}
-    for kind in (_methods, _tasks, _attacks, _suites):
+    for kind in (partial(_combined, name), _methods, _tasks, _attacks, _suites):
         known |= kind()
         if name in known:  # the other kinds need not be imported
             break
@@ -47,6 +47,16 @@ def _methods() -> dict[str, Facts]:
     from methods import methods
 
     return {name: partial(_method, name, method) for name, method in methods.items()}
+
+
+def _combined(name: str) -> dict[str, Facts]:
+    """The method that a short name or a combination stands for."""
+    from benchmark.chosen_methods import find_method
+    from methods import short_names
+
+    if "+" not in name and name not in short_names:
+        return {}
+    return {name: partial(_method, *find_method(name))}
 
 
 def _tasks() -> dict[str, Facts]:

@@ -25,7 +25,9 @@ def run(
     ] = None,
     task: Annotated[list[str] | None, typer.Option(help="Task; several by comma or repetition.")] = None,
     backbone: Annotated[list[str] | None, typer.Option(help="Short name, folder or hub id; several likewise.")] = None,
-    method: Annotated[list[str] | None, typer.Option(help="Method; several likewise.")] = None,
+    method: Annotated[
+        list[str] | None, typer.Option(help="Method, A+B for a combination, or all; several likewise.")
+    ] = None,
     seeds: Annotated[list[str] | None, typer.Option(help="Seeds, such as 0,1,2.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Training epochs.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Texts per mini-batch.")] = None,
@@ -87,6 +89,8 @@ def _chosen(
     evaluation: dict[str, Any],
     assignments: dict[str, dict[str, Any]],
 ) -> Suite:
+    from benchmark.chosen_methods import find_methods
+    from benchmark.plan import canonical_keys
     from benchmark.suite import Suite, load_suite, overridden, shipped_suites
 
     if name is not None:
@@ -101,9 +105,9 @@ def _chosen(
         base = Suite(
             name=NO_SUITE, tasks=changes["tasks"], backbones=("minilm",), methods=changes["methods"], seeds=(0,)
         )
-    settings = {method: dict(values) for method, values in base.hyper_parameters.items()}
-    methods = changes["methods"] or base.methods
-    for method, values in assignments.items():
+    settings = canonical_keys(base.hyper_parameters)
+    methods = find_methods(changes["methods"] or base.methods)
+    for method, values in canonical_keys(assignments).items():
         if method not in methods:
             raise UserError(
                 f"--set {method}.{next(iter(values))}: {method!r} is not among the methods to run: "

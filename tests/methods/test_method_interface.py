@@ -33,6 +33,8 @@ def test_published_defaults_of_roast():
         "alpha": 0.9,
         "beta": 10.0,
         "scaled": True,
+        "ranked_by": "gradient",
+        "mask": "sampled",
         "epsilon": 0.1,
         "consistency_weight": 0.01,
         "initial_noise": 1e-5,
