@@ -12,11 +12,35 @@ from methods.registry import methods, register, short_names
 
 # Importing a method's file registers it.
 from methods import (  # noqa: F401  isort: skip
+    a2t,
+    advembed,
     adversarial_perturbation,
+    advweight,
+    bitfit,
+    childtuning_d,
+    childtuning_f,
+    ema,
+    freelb,
+    hiddencut,
+    infobert,
+    l2_sp,
+    label_smoothing,
+    lora,
+    lp_ft,
+    mixout,
+    r3f,
+    r_drop,
+    rift,
     roast,
     roast_ablations,
+    rose,
     selective,
+    smart,
+    temperature_scaling,
     vanilla,
+    wconsol,
+    wise_ft,
+    worddrop,
 )
 
 if TYPE_CHECKING:

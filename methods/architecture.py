@@ -24,6 +24,9 @@ SMALLEST_SHARE_OF_BLOCKS = 0.75
 LAST_POSITION_CLASSIFIED = ("xlnet",)
 """Model types whose head reads the last position, whatever stands there."""
 
+AUXILIARY_NETWORKS = "auxiliary_networks"
+"""Child of a classifier under which methods keep networks of their own while it is trained; no part of its head."""
+
 SEQUENCE_FIRST = ("xlnet",)
 """Model types whose blocks pass states as (L, B, d)."""
 
@@ -85,7 +88,11 @@ def head_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
     inner = unwrap(model)
     base: nn.Module = getattr(inner, "base_model", inner)
     inside = {id(parameter) for parameter in base.parameters()}
-    head = {name: parameter for name, parameter in inner.named_parameters() if id(parameter) not in inside}
+    head = {
+        name: parameter
+        for name, parameter in inner.named_parameters()
+        if id(parameter) not in inside and not name.startswith(f"{AUXILIARY_NETWORKS}.")
+    }
     if not head:
         raise ValueError(f"{type(inner).__name__}: its classification head cannot be located outside its base model.")
     return head
@@ -167,6 +174,13 @@ def replace_embedding_output(model: nn.Module, value: Tensor) -> Iterator[None]:
         return value
 
     with _on_first_block(model, hook):
+        yield
+
+
+@contextmanager
+def change_embedding_output(model: nn.Module, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Within the context, the next forward pass continues from ``change(embedding output)``, part of the graph."""
+    with _on_first_block(model, change):
         yield
 
 

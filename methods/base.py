@@ -39,6 +39,9 @@ class Method:
     published_settings: ClassVar[dict[str, dict[str, Any]]] = {}
     """Hyper-parameters published for a family of tasks ("sentiment", "entailment"), where they differ by family."""
 
+    short_training: ClassVar[dict[str, Any]] = {}
+    """Hyper-parameters for a hundred steps on a toy, where the published ones presume thousands; for check-method."""
+
     owns: ClassVar[frozenset[str]] = frozenset()
     """Of "loss" and "backward", those that this method makes alone: two methods that own the same do not combine.
 
@@ -54,6 +57,9 @@ class Method:
         for name in cls.hyper_parameters():
             if hasattr(Method, name):
                 raise TypeError(f"{cls.__name__}.{name}: a hyper-parameter may not be named like a part of Method.")
+
+    def __post_init__(self) -> None:
+        """On construction: set empty state. Calls ``super().__post_init__()``, for the methods it is combined with."""
 
     def prepare_model(self, model: nn.Module) -> None:
         """First of all, before there is an optimizer, in fresh and resumed runs alike: freeze or add parameters.

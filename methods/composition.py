@@ -14,6 +14,7 @@ from methods.registry import methods, short_names
 SEPARATOR = "+"
 
 COOPERATIVE_HOOKS = (
+    "__post_init__",
     "prepare_model",
     "prepare",
     "transform_gradients",
@@ -98,6 +99,8 @@ def _require_combinable(parts: Sequence[str], classes: Sequence[type[Method]]) -
             )
         for field in sorted(first.hyper_parameters().keys() & second.hyper_parameters().keys()):
             raise CompositionError(f"{whole}: {one} and {other} both have a hyper-parameter {field!r}.")
+        for attribute in sorted(_private_names(first) & _private_names(second)):
+            raise CompositionError(f"{whole}: {one} and {other} both have an attribute {attribute!r} of their own.")
     for part, method in zip(parts, classes, strict=True):
         if part == "vanilla":
             raise CompositionError(f"{whole}: vanilla adds nothing to a combination; leave it out.")
@@ -113,6 +116,17 @@ def _calls_super(method: type[Method], hook: str) -> bool:
     return all("super" in function.__code__.co_names for function in overriding if hasattr(function, "__code__"))
 
 
+def _private_names(method: type[Method]) -> set[str]:
+    """Names that the method gives to helpers and to state; in a combination one would replace the other."""
+    known = {*dir(Method), *method.hyper_parameters()}
+    of_classes = {name for base in method.__mro__ if issubclass(base, Method) for name in vars(base)}
+    try:
+        of_instance = set(vars(method()))
+    except ValueError:  # a hyper-parameter without a default
+        of_instance = set()
+    return {name for name in (of_classes | of_instance) - known if name.startswith("_") and not name.startswith("__")}
+
+
 @cache
 def _combined(classes: tuple[type[Method], ...]) -> type[Method]:
     published: dict[str, dict[str, Any]] = {}
@@ -126,6 +140,7 @@ def _combined(classes: tuple[type[Method], ...]) -> type[Method]:
         "__doc__": f"{names} combined.\n\n{summaries}",
         "card": _combined_card(classes),
         "published_settings": published,
+        "short_training": {name: value for method in classes for name, value in method.short_training.items()},
     }
     return type("".join(method.__name__ for method in classes), classes, content)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from methods.architecture import unwrap
+from methods.torch_on_use import torch
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -59,6 +60,18 @@ class FineTuningRun:
         return float(self._trainer.args.learning_rate)
 
     @property
+    def decoupled_weight_decay(self) -> dict[nn.Parameter, float]:
+        """Weight decay of each parameter that AdamW shrinks by learning rate × decay, beside the gradient's step."""
+        optimizer = self._trainer.optimizer
+        is_adamw = isinstance(getattr(optimizer, "optimizer", optimizer), torch.optim.AdamW)
+        return {
+            parameter: float(group["weight_decay"])
+            for group in optimizer.param_groups
+            if is_adamw and group["weight_decay"]
+            for parameter in group["params"]
+        }
+
+    @property
     def tokenizer(self) -> PreTrainedTokenizerBase | None:
         """The Trainer's ``processing_class``; None where it was given none."""
         return self._trainer.processing_class
@@ -73,9 +86,7 @@ class FineTuningRun:
 
     def training_batches(self) -> Iterator[Batch]:
         """One pass over the training set (this process's share), on the model's device, without progress or steps."""
-        trainer = self._trainer
-        for batch in trainer.get_train_dataloader():
-            yield trainer._prepare_inputs(batch)
+        return self._on_device(self._trainer.get_train_dataloader())
 
     def selection_batches(self) -> Iterator[Batch]:
         """One pass over the examples that choose the epoch (this process's share), on the model's device.
@@ -88,8 +99,11 @@ class FineTuningRun:
             raise ValueError(
                 f"{type(trainer.method).__name__} needs held-out examples: give the Trainer an eval_dataset."
             )
-        for batch in trainer.get_eval_dataloader():
-            yield trainer._prepare_inputs(batch)
+        return self._on_device(trainer.get_eval_dataloader())
+
+    def _on_device(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            yield self._trainer._prepare_inputs(batch)
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Mixed-precision context of the run; does nothing in full precision."""

@@ -86,6 +86,7 @@ class SelectiveTraining(Method):
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._importance = Importance()
         self._multipliers: dict[str, Tensor] = {}
         self._kept_fractions: list[float] = []

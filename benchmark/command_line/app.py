@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import benchmark
+from benchmark.command_line.check_method import check_method
 from benchmark.command_line.describe import describe
 from benchmark.command_line.doctor import doctor
 from benchmark.command_line.leaderboard import leaderboard
@@ -28,6 +29,7 @@ app.command()(run)
 app.command()(leaderboard)
 app.command("list")(list_things)
 app.command()(describe)
+app.command("check-method")(check_method)
 app.command()(doctor)
 
 INTERRUPTED = 130

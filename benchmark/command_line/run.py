@@ -25,9 +25,7 @@ def run(
     ] = None,
     task: Annotated[list[str] | None, typer.Option(help="Task; several by comma or repetition.")] = None,
     backbone: Annotated[list[str] | None, typer.Option(help="Short name, folder or hub id; several likewise.")] = None,
-    method: Annotated[
-        list[str] | None, typer.Option(help="Method, A+B for a combination, or all; several likewise.")
-    ] = None,
+    method: Annotated[list[str] | None, typer.Option(help="Method, A+B combined, or all; several likewise.")] = None,
     seeds: Annotated[list[str] | None, typer.Option(help="Seeds, such as 0,1,2.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Training epochs.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Texts per mini-batch.")] = None,

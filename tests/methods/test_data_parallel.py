@@ -3,10 +3,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
+from methods import methods
 
-def test_two_processes_draw_the_same_masks_and_end_with_the_same_weights(tmp_path):
+MASKING = {"roast": "multipliers", "roast-selective": "multipliers"}
+"""Methods with a mask, and where their state keeps it."""
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory):
+    """What two processes saw, for every method."""
+    folder = tmp_path_factory.mktemp("ranks")
     command = [
         sys.executable,
         "-m",
@@ -15,15 +24,26 @@ def test_two_processes_draw_the_same_masks_and_end_with_the_same_weights(tmp_pat
         "--rdzv_backend=c10d",
         "--rdzv_endpoint=localhost:0",
         str(Path(__file__).with_name("two_processes.py")),
-        str(tmp_path),
+        str(folder),
+        *sorted(methods),
     ]
     done = subprocess.run(
-        command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300
+        command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    first, second = (torch.load(tmp_path / f"rank-{rank}.pt", weights_only=True) for rank in (0, 1))
-    assert first["masks"]
-    for what in ("masks", "weights"):
-        assert first[what].keys() == second[what].keys()
-        for name in first[what]:
-            assert torch.equal(first[what][name], second[what][name]), name
+    return [torch.load(folder / f"rank-{rank}.pt", weights_only=True) for rank in (0, 1)]
+
+
+@pytest.mark.parametrize("name", sorted(methods))
+def test_two_processes_end_with_the_same_weights(ranks, name):
+    first, second = (rank[name]["weights"] for rank in ranks)
+    assert first.keys() == second.keys()
+    assert [key for key in first if not torch.equal(first[key], second[key])] == []
+
+
+@pytest.mark.parametrize("name", MASKING)
+def test_two_processes_draw_the_same_masks(ranks, name):
+    first, second = (rank[name]["state"][MASKING[name]] for rank in ranks)
+    assert first
+    assert first.keys() == second.keys()
+    assert [key for key in first if not torch.equal(first[key], second[key])] == []

@@ -1,30 +1,20 @@
-"""Fine-tunes with RoAST in one process of a data-parallel run and stores what it saw; started by torchrun."""
+"""Fine-tunes under methods in one process of a data-parallel run and stores what it saw; started by torchrun."""
 
 import os
 import sys
 from pathlib import Path
 
 import torch
-from conftest import tiny_configurations
-from test_trainer import SeparableTexts, arguments
-from transformers import AutoModelForSequenceClassification, set_seed
 
-from methods import MethodTrainer, methods
+from methods import methods
+from methods.conformance.tiny_training import tiny_trainer, weights
 
 folder = Path(sys.argv[1])
-torch.manual_seed(0)
-model = AutoModelForSequenceClassification.from_config(tiny_configurations()["bert"])
-set_seed(3)
-method = methods["roast"](alpha=0.6, beta=1.0)
-trainer = MethodTrainer(
-    model=model,
-    args=arguments(folder, ddp_backend="gloo", per_device_train_batch_size=4),
-    train_dataset=SeparableTexts(),
-    method=method,
-)
-trainer.train()
-seen = {
-    "masks": method.state_dict()["multipliers"],
-    "weights": trainer.accelerator.unwrap_model(trainer.model).state_dict(),
-}
+torch.set_num_threads(1)
+seen = {}
+for name in sys.argv[2:]:
+    method = methods[name](**methods[name].short_training)
+    trainer = tiny_trainer(method, folder / name, ddp_backend="gloo", per_device_train_batch_size=4)
+    trainer.train()
+    seen[name] = {"state": method.state_dict(), "weights": weights(trainer.accelerator.unwrap_model(trainer.model))}
 torch.save(seen, folder / f"rank-{os.environ['RANK']}.pt")
