@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import statistics
 from pathlib import Path
@@ -150,6 +151,8 @@ def _find_best_beside(checkpoint: Path) -> None:
 
 
 def _arguments(settings: TrainingSettings, seed: int, checkpoints: Path) -> TrainingArguments:
+    # Otherwise this variable, which an earlier training or a launcher may have set, would decide the precision.
+    os.environ["ACCELERATE_MIXED_PRECISION"] = {"fp32": "no"}.get(settings.precision, settings.precision)
     arguments = TrainingArguments(
         output_dir=str(checkpoints),
         num_train_epochs=settings.epochs,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from methods.architecture import read_embedding_output, replace_embedding_output
+from methods.architecture import read_embedding_output, replace_embedding_output, transformer_blocks
 from methods.ascent import maximum_normalised
 from methods.base import Batch, Method
 from methods.card import Card
@@ -66,6 +66,11 @@ class AdvEmbed(Method):
         description="width of the uniform initial noise δ₀",
         source="this project: RoAST's (its released code, utils.py, generate_noise)",
     )
+
+    def prepare_model(self, model: nn.Module) -> None:
+        """Refuse a model whose embedding output cannot be located."""
+        super().prepare_model(model)
+        transformer_blocks(model)
 
     def step_units(self) -> float:
         """Clean and perturbed forward and their full backward 6; each step of ascent a forward and a backward to E."""

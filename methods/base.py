@@ -105,7 +105,10 @@ class Method:
         """After training, with the kept epoch's weights in the model and its state in the method."""
 
     def step_units(self) -> float:
-        """Cost of one step: forward 1, backward to inputs alone 1, full backward 2, as a mean over steps."""
+        """Cost of one step: forward 1, backward to inputs alone 1, full backward 2, as a mean over steps.
+
+        Where it depends on the texts, this is the bound, and ``report`` has what it was as ``units_a_step``.
+        """
         return 3.0
 
     def report(self) -> dict[str, Any]:

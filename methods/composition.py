@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from functools import cache
 from itertools import combinations
@@ -105,15 +106,16 @@ def _require_combinable(parts: Sequence[str], classes: Sequence[type[Method]]) -
         if part == "vanilla":
             raise CompositionError(f"{whole}: vanilla adds nothing to a combination; leave it out.")
         for hook in COOPERATIVE_HOOKS:
-            if not _calls_super(method, hook):
+            if not calls_super(method, hook):
                 raise CompositionError(
                     f"{whole}: {hook} of {part} does not call super().{hook}, so others would miss their turn."
                 )
 
 
-def _calls_super(method: type[Method], hook: str) -> bool:
+def calls_super(method: type[Method], hook: str) -> bool:
+    """Whether every class of the method that overrides the hook lets the next one take its turn."""
     overriding = [vars(base)[hook] for base in method.__mro__ if base is not Method and hook in vars(base)]
-    return all("super" in function.__code__.co_names for function in overriding if hasattr(function, "__code__"))
+    return all("super" in inspect.unwrap(function).__code__.co_names for function in overriding)
 
 
 def _private_names(method: type[Method]) -> set[str]:

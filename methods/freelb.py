@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from methods.architecture import change_embedding_output
+from methods.architecture import change_embedding_output, transformer_blocks
 from methods.ascent import frobenius_norm, frobenius_normalised
 from methods.base import Batch, Method
 from methods.card import Card
@@ -99,6 +99,11 @@ class FreeLB(Method):
         description="repeat one dropout mask in all K passes",
         source="released code, fairseq-RoBERTa/fairseq/tasks/sentence_prediction.py: unless --no-sync-dp",
     )
+
+    def prepare_model(self, model: nn.Module) -> None:
+        """Refuse a model whose embedding output cannot be located."""
+        super().prepare_model(model)
+        transformer_blocks(model)
 
     def step_units(self) -> float:
         """As many forward and full backward passes as steps."""

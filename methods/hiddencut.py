@@ -108,7 +108,9 @@ class HiddenCut(Method):
         super().prepare_model(model)
         inner: Any = unwrap(model)
         self._cut_modules(inner)
-        if self.strategy != "random" and not _gives_attention_weights(inner):
+        if self.strategy == "random" or any(parameter.is_meta for parameter in inner.parameters()):
+            return  # an empty model cannot be asked for its attention
+        if not _gives_attention_weights(inner):
             inner.set_attn_implementation("eager")
             if not _gives_attention_weights(inner):
                 raise ValueError(_without_attention_weights(inner))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from methods.architecture import read_embedding_output, replace_embedding_output
+from methods.architecture import read_embedding_output, replace_embedding_output, transformer_blocks
 from methods.base import Batch, Method
 from methods.card import Card
 from methods.classification import cross_entropy, without_labels
@@ -63,6 +63,11 @@ class R3F(Method):
         description="what the noise is drawn from",
         source="released code, sentence_prediction_r3f.py: --noise-type uniform; the paper uses either",
     )
+
+    def prepare_model(self, model: nn.Module) -> None:
+        """Refuse a model whose embedding output cannot be located."""
+        super().prepare_model(model)
+        transformer_blocks(model)
 
     def step_units(self) -> float:
         """Two forward and two full backward passes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from methods.anchor import copied
-from methods.architecture import read_embedding_output, replace_embedding_output, unwrap
+from methods.architecture import read_embedding_output, replace_embedding_output, transformer_blocks, unwrap
 from methods.ascent import maximum_normalised
 from methods.base import Batch, Method
 from methods.card import Card
@@ -133,6 +133,11 @@ class Smart(Method):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._teacher: dict[str, Tensor] = {}
+
+    def prepare_model(self, model: nn.Module) -> None:
+        """Refuse a model whose embedding output cannot be located."""
+        super().prepare_model(model)
+        transformer_blocks(model)
 
     def step_units(self) -> float:
         """Clean and perturbed forward and full backward 6, each step of ascent 2, the teacher's forward 1."""

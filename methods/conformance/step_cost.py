@@ -24,7 +24,7 @@ class FloatingPointOperations(TorchDispatchMode):  # type: ignore[no-untyped-cal
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.total: int = 0
+        self.total = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
@@ -59,4 +59,4 @@ def counted_units(method: Method, folder: Path) -> float:
 def _operations_of_forward(model: torch.nn.Module) -> int:
     with FloatingPointOperations() as counter, torch.no_grad():
         model(**SeparableTexts(BATCH).as_batch())
-    return counter.total
+    return int(counter.total)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -18,8 +21,10 @@ from transformers import (
 from transformers.trainer_callback import PrinterCallback
 from transformers.utils import logging
 
+from methods.architecture import head_parameters
 from methods.base import Batch, Method
 from methods.trainer import MethodTrainer
+from methods.vanilla import Vanilla
 
 VOCABULARY = 60
 PADDING = 0
@@ -71,6 +76,24 @@ def tiny_model(*, dropout: float = 0.1, width: int = 16) -> BertForSequenceClass
     )
 
 
+def pretrained_model() -> BertForSequenceClassification:
+    """The tiny classifier whose blocks and embeddings know the texts, with a new head: what fine-tuning starts from."""
+    model = tiny_model(dropout=0.0)
+    new_head = {name: model.state_dict()[name].clone() for name in head_parameters(model)}
+    model.load_state_dict({**_plainly_trained(), **new_head})
+    return model
+
+
+@cache
+def _plainly_trained() -> dict[str, torch.Tensor]:
+    with TemporaryDirectory() as folder:
+        trainer = tiny_trainer(
+            Vanilla(), Path(folder), tiny_model(dropout=0.0), num_train_epochs=10, learning_rate=5e-3
+        )
+        trainer.train()
+    return weights(trainer.model)
+
+
 def tiny_tokenizer() -> PreTrainedTokenizerFast:
     """One word for each token id: ``word2`` is token 2."""
     words = {"[PAD]": 0, "[UNK]": 1, **{f"word{token}": token for token in range(2, VOCABULARY)}}
@@ -96,6 +119,8 @@ def arguments(folder: Path, **changes: Any) -> TrainingArguments:
         "use_cpu": True,
         "dataloader_pin_memory": False,
     }
+    # The precision of one training stays in the environment, where the next one would take it from.
+    os.environ["ACCELERATE_MIXED_PRECISION"] = "bf16" if changes.get("bf16") else "no"
     return TrainingArguments(**{**settings, **changes})
 
 

@@ -23,10 +23,10 @@ def registries_restored() -> Iterator[None]:
     """What a test registers is gone afterwards."""
     from benchmark.attacks import attacks
     from benchmark.plugins import plugin_sources
-    from methods import methods
+    from methods import methods, short_names
     from tasks import tasks
 
-    kept = [(registry, dict(registry)) for registry in (methods, tasks, attacks, plugin_sources)]
+    kept = [(registry, dict(registry)) for registry in (methods, short_names, tasks, attacks, plugin_sources)]
     modules = set(sys.modules)
     yield
     for registry, content in kept:

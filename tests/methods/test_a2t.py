@@ -3,8 +3,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from conftest import tiny_configurations
 from pydantic import ValidationError
+from tiny_architectures import tiny_configurations
 from tokenizers import Tokenizer, models, pre_tokenizers
 from torch.nn import functional
 from transformers import PreTrainedTokenizerFast, TrainingArguments, set_seed

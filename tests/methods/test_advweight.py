@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from conftest import tiny_configurations
 from plain_run import PlainRun
 from pydantic import ValidationError
 from test_trainer import SeparableTexts, arguments
+from tiny_architectures import tiny_configurations
 
 from methods import Method, MethodTrainer, NonFiniteLossError, methods
 from methods.ascent import NonFiniteGradientError

@@ -2,12 +2,13 @@
 
 import pytest
 import torch
-from conftest import PADDING, tiny_configurations
+from tiny_architectures import PADDING, tiny_configurations
+from transformers import AutoModelForSequenceClassification
 
 from methods import methods
 from methods.conformance.tiny_training import LENGTH, SeparableTexts, tiny_trainer, weights
 
-REFUSED = {}
+REFUSED = {("bitfit", "modernbert"): "ModernBertForSequenceClassification"}
 """(method, architecture) → what the refusal says."""
 
 
@@ -46,6 +47,19 @@ def test_every_method_trains_every_architecture(tiny_model, tmp_path, name, arch
     assert before.keys() == after.keys()
     assert all(bool(torch.isfinite(value).all()) for value in after.values() if value.is_floating_point())
     assert any(not torch.equal(before[key], after[key]) for key in before)
+
+
+@pytest.mark.parametrize("name", sorted(methods))
+def test_a_model_without_weights_can_be_prepared(name):
+    """That is how a run finds out beforehand whether a method works on a backbone."""
+    for architecture, configuration in tiny_configurations().items():
+        with torch.device("meta"):
+            model = AutoModelForSequenceClassification.from_config(configuration)
+        if (name, architecture) in REFUSED:
+            with pytest.raises(ValueError, match=REFUSED[name, architecture]):
+                methods[name]().prepare_model(model)
+        else:
+            methods[name]().prepare_model(model)
 
 
 @pytest.mark.parametrize("name", sorted(methods))

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from conftest import tiny_configurations
 from plain_run import PlainRun
 from test_trainer import SeparableTexts, arguments, trained, weights
+from tiny_architectures import tiny_configurations
 from transformers import set_seed
 
 from methods import MethodTrainer, methods

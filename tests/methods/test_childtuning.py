@@ -1,8 +1,8 @@
 import pytest
 import torch
-from conftest import tiny_configurations
 from plain_run import PlainRun, gradients, weights
 from pydantic import ValidationError
+from tiny_architectures import tiny_configurations
 
 from methods import methods
 

@@ -123,11 +123,11 @@ class NeverLearns(Method):
         (StoresAnObject, "resumes", "what state_dict returns cannot be read back"),
         (ReplacesGradients, "adds-to-gradients", "backward does not add its gradient"),
         (UnderstatesItsCost, "costs-what-it-claims", "a step takes 6.00 units"),
-        (KeepsItsTurn, "takes-turns", "KeepsItsTurn.report does not call super().report"),
+        (KeepsItsTurn, "takes-turns", "report does not call super().report"),
         (Undocumented, "described", "the class has no docstring"),
         (NoSource, "described", "weight: declare it with hyper_parameter"),
         (BreaksAtItsLimit, "limits-hold", "weight=0, a limit of its range, ends in"),
-        (NeverLearns, "learns", "after 30 epochs only"),
+        (NeverLearns, "learns", "after 10 epochs only"),
     ],
 )
 def test_a_broken_method_is_caught_and_the_line_says_why(method, check, said):

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from test_temperature_scaling import naive_temperature, noisy
 
 from methods import methods
+from methods.conformance.tiny_training import tiny_model
 
-MASKING = {"roast": "multipliers", "roast-selective": "multipliers"}
+MASKING = {"roast": "multipliers", "roast-selective": "multipliers", "childtuning-d": "childtuning_d"}
 """Methods with a mask, and where their state keeps it."""
 
 
@@ -47,3 +49,16 @@ def test_two_processes_draw_the_same_masks(ranks, name):
     assert first
     assert first.keys() == second.keys()
     assert [key for key in first if not torch.equal(first[key], second[key])] == []
+
+
+def test_the_temperature_fits_the_held_out_texts_of_both_processes(ranks):
+    seen = ranks[0]["temperature-scaling"]
+    temperature = seen["report"]["temperature"]
+    model = tiny_model().eval()
+    model.load_state_dict(seen["weights"])
+    held_out = noisy(32)
+    batch = {name: torch.stack([row[name] for row in held_out.rows]) for name in held_out.rows[0]}
+    labels = batch.pop("labels")
+    with torch.no_grad():
+        logits = temperature * model(**batch).logits.double()
+    assert temperature == pytest.approx(naive_temperature(logits, labels), abs=1e-4)

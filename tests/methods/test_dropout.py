@@ -1,6 +1,6 @@
 import pytest
 import torch
-from conftest import tiny_configurations
+from tiny_architectures import tiny_configurations
 
 from methods.dropout import dropout_probability
 

@@ -2,8 +2,8 @@ import math
 
 import pytest
 import torch
-from conftest import tiny_configurations
 from pydantic import ValidationError
+from tiny_architectures import tiny_configurations
 
 from methods import methods
 

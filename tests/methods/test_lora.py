@@ -5,10 +5,10 @@ import sys
 import pytest
 import torch
 from best_epoch import best_checkpoint, logged_loss_of_best_epoch, trained_with_best_epoch
-from conftest import tiny_configurations
 from plain_run import PlainRun
 from pydantic import ValidationError
 from test_trainer import SeparableTexts, arguments, assert_equal_weights, trained, weights
+from tiny_architectures import tiny_configurations
 
 from methods import MethodTrainer, methods
 from methods.architecture import head_parameters

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from conftest import tiny_configurations
 from plain_run import PlainRun
 from pydantic import ValidationError
 from test_trainer import SeparableTexts, arguments, assert_equal_weights, trained, weights
+from tiny_architectures import tiny_configurations
 from torch.nn import functional
 from transformers import set_seed
 

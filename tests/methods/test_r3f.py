@@ -1,8 +1,8 @@
 import naive
 import pytest
 import torch
-from conftest import tiny_configurations
 from pydantic import ValidationError
+from tiny_architectures import tiny_configurations
 from torch.nn import functional
 
 from methods import methods

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import naive
 import pytest
 import torch
-from conftest import tiny_configurations
 from pydantic import ValidationError
+from tiny_architectures import tiny_configurations
 from torch.nn import functional
 from transformers import TrainingArguments
 

@@ -1,9 +1,9 @@
 import naive
 import pytest
 import torch
-from conftest import tiny_configurations
 from plain_run import PlainRun, gradients, weights
 from pydantic import ValidationError
+from tiny_architectures import tiny_configurations
 
 from methods import compose, methods
 

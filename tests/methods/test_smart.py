@@ -3,9 +3,9 @@ from types import SimpleNamespace
 import naive
 import pytest
 import torch
-from conftest import tiny_configurations
 from pydantic import ValidationError
 from test_trainer import DROPOUT, assert_equal_weights, trained, weights
+from tiny_architectures import tiny_configurations
 from torch.nn import functional
 
 from methods import methods

@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
-from conftest import tiny_configurations
 from plain_run import PlainRun
 from test_trainer import SeparableTexts, arguments, assert_equal_weights, weights
+from tiny_architectures import tiny_configurations
 from transformers import set_seed
 
 from methods import MethodTrainer, compose, methods

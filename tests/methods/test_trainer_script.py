@@ -25,7 +25,7 @@ def plain_version() -> str:
     (shown,) = [line.split(PLAIN_COMMENT)[1] for line in source.splitlines() if PLAIN_COMMENT in line]
     lines = []
     for line in source.splitlines():
-        if line == "from methods import MethodTrainer, methods":
+        if line == "from methods import MethodTrainer, method_named":
             line = "from transformers import Trainer"
         elif "MethodTrainer(" in line:
             line = line[: len(line) - len(line.lstrip())] + shown
@@ -92,7 +92,7 @@ def test_one_line_and_its_import_differ_from_a_plain_trainer_script(tmp_path, ar
     source, plain = SCRIPT.read_text(), plain_version()
     difference = list(difflib.ndiff(source.splitlines(), plain.splitlines()))
     assert [line[2:].strip() for line in difference if line.startswith("- ")] == [
-        "from methods import MethodTrainer, methods",
+        "from methods import MethodTrainer, method_named",
         "trainer = MethodTrainer(method=method_named(script.method)(), **setup)",
     ]
     assert [line[2:].strip() for line in difference if line.startswith("+ ")] == [

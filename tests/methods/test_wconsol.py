@@ -2,9 +2,9 @@ import math
 
 import pytest
 import torch
-from conftest import tiny_configurations
 from plain_run import PlainRun, weights
 from pydantic import ValidationError
+from tiny_architectures import tiny_configurations
 from transformers import TrainerCallback
 
 from methods import Method, MethodTrainer, methods

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import torch
+from test_temperature_scaling import noisy
 
 from methods import methods
 from methods.conformance.tiny_training import tiny_trainer, weights
@@ -15,6 +16,11 @@ seen = {}
 for name in sys.argv[2:]:
     method = methods[name](**methods[name].short_training)
     trainer = tiny_trainer(method, folder / name, ddp_backend="gloo", per_device_train_batch_size=4)
+    trainer.eval_dataset = noisy(32)
     trainer.train()
-    seen[name] = {"state": method.state_dict(), "weights": weights(trainer.accelerator.unwrap_model(trainer.model))}
+    seen[name] = {
+        "state": method.state_dict(),
+        "report": method.report(),
+        "weights": weights(trainer.accelerator.unwrap_model(trainer.model)),
+    }
 torch.save(seen, folder / f"rank-{os.environ['RANK']}.pt")
