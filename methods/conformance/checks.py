@@ -63,16 +63,16 @@ def described(candidate: Candidate) -> None:
 
 
 def trains(candidate: Candidate) -> None:
-    """Two epochs pass, and all weights stay finite."""
-    trainer = trained(candidate.build(), candidate.folder)
-    _require_finite(trainer.model, "after two epochs")
+    """Steps over two mini-batches each pass, and all weights stay finite."""
+    trainer = trained(candidate.build(), candidate.folder, gradient_accumulation_steps=2, num_train_epochs=1)
+    _require_finite(trainer.model, "after an epoch")
 
 
 def repeatable(candidate: Candidate) -> None:
     """The same seed gives the same weights to the bit, whatever else drew random numbers before."""
-    first = trained(candidate.build(), candidate.folder)
+    first = trained(candidate.build(), candidate.folder, num_train_epochs=1)
     torch.rand(7)
-    second = trained(candidate.build(), candidate.folder)
+    second = trained(candidate.build(), candidate.folder, num_train_epochs=1)
     different = first_difference(weights(first.model), weights(second.model))
     if different is not None:
         raise Failed(
@@ -85,9 +85,8 @@ def repeatable(candidate: Candidate) -> None:
 
 def resumes(candidate: Candidate) -> None:
     """Interrupted within an epoch or at its end, training ends in the weights of an uninterrupted run, to the bit."""
+    whole = trained(candidate.build(), candidate.folder, save_strategy="steps", save_steps=2)
     for step, place in ((STEPS_AN_EPOCH - 2, "within an epoch"), (STEPS_AN_EPOCH, "at an epoch's end")):
-        saving: dict[str, Any] = {"save_strategy": "steps", "save_steps": step}
-        whole = trained(candidate.build(), candidate.folder, **saving)
         checkpoint = candidate.folder / f"checkpoint-{step}"
         try:
             torch.load(checkpoint / METHOD_STATE, weights_only=True)
@@ -96,7 +95,7 @@ def resumes(candidate: Candidate) -> None:
                 "what state_dict returns cannot be read back; it may hold tensors, numbers, strings, lists and dicts "
                 f"({_one_line(error)})."
             ) from error
-        resumed = trained(candidate.build(), candidate.folder, resume=checkpoint, **saving)
+        resumed = trained(candidate.build(), candidate.folder, resume=checkpoint)
         different = first_difference(weights(whole.model), weights(resumed.model))
         if different is not None:
             raise Failed(
@@ -109,7 +108,7 @@ def resumes(candidate: Candidate) -> None:
 
 def leaves_weights_to_the_optimizer(candidate: Candidate) -> None:
     """The loss, the backward pass and the transformed gradients leave every parameter and buffer as it was."""
-    trainer = tiny_trainer(candidate.build(), candidate.folder)
+    trainer = tiny_trainer(candidate.build(), candidate.folder, num_train_epochs=1)
     method, moved = trainer.method, list[str]()
 
     def watched(name: str) -> Callable[..., Any]:
@@ -140,7 +139,7 @@ def spares_frozen_weights(candidate: Candidate) -> None:
         parameter.requires_grad_(False)
     names = [name for name, parameter in model.named_parameters() if not parameter.requires_grad]
     before = weights(model)
-    trainer = tiny_trainer(candidate.build(), candidate.folder, model)
+    trainer = tiny_trainer(candidate.build(), candidate.folder, model, num_train_epochs=1)
     trainer.train()
     after = weights(trainer.model)
     for name in names:
@@ -152,7 +151,7 @@ def stands_still_without_a_learning_rate(candidate: Candidate) -> None:
     """At learning rate 0 the encoder ends as it began; the new head may have been prepared."""
     model = tiny_model()
     before, head = weights(model), head_parameters(model)
-    trainer = trained(candidate.build(), candidate.folder, model=model, learning_rate=0.0)
+    trainer = trained(candidate.build(), candidate.folder, model=model, learning_rate=0.0, num_train_epochs=1)
     after = weights(trainer.model)
     if before.keys() != after.keys():
         raise Failed(f"the trained model has other tensors than before: {sorted(before.keys() ^ after.keys())[0]}.")
@@ -192,7 +191,7 @@ def limits_hold(candidate: Candidate) -> None:
             getattr(limit, side) for limit in field.metadata for side in ("ge", "le") if hasattr(limit, side)
         ]:
             try:
-                trainer = trained(candidate.build(**{name: value}), candidate.folder)
+                trainer = trained(candidate.build(**{name: value}), candidate.folder, max_steps=3)
             except ValueError as error:
                 if "\n" in str(error).strip() and type(error) is ValueError:
                     raise Failed(f"{name}={value} is refused in more than one line.") from error
@@ -225,21 +224,21 @@ def costs_what_it_claims(candidate: Candidate) -> None:
 
 
 def runs_in_mixed_precision(candidate: Candidate) -> None:
-    """An epoch under bfloat16 autocast leaves finite weights."""
-    trainer = trained(candidate.build(), candidate.folder, bf16=True, num_train_epochs=1)
+    """Steps under bfloat16 autocast leave finite weights."""
+    trainer = trained(candidate.build(), candidate.folder, bf16=True, max_steps=3)
     _require_finite(trainer.model, "under bfloat16 autocast")
 
 
 def learns(candidate: Candidate) -> None:
     """From a pre-trained model with a new head, texts that a line could separate are learned."""
     trainer = trained(
-        candidate.build(), candidate.folder, model=pretrained_model(), num_train_epochs=10, learning_rate=5e-3
+        candidate.build(), candidate.folder, model=pretrained_model(), num_train_epochs=8, learning_rate=5e-3
     )
     texts = SeparableTexts()
     predictions = trainer.predict(texts).predictions.argmax(-1)
     right = sum(int(found == row["labels"]) for found, row in zip(predictions, texts.rows, strict=True))
     if right < 0.95 * len(texts):
-        raise Failed(f"after 10 epochs only {right} of {len(texts)} separable training texts are classified rightly.")
+        raise Failed(f"after 8 epochs only {right} of {len(texts)} separable training texts are classified rightly.")
 
 
 CHECKS: dict[str, Callable[[Candidate], None]] = {

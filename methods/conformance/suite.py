@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -60,7 +61,7 @@ def run_check(check: str, method: type[Method], hyper_parameters: Mapping[str, A
     """Run one check by name; an exception of the method's is a failure like any other."""
     function = CHECKS[check]
     failure = None
-    with tempfile.TemporaryDirectory() as folder, _one_thread():
+    with tempfile.TemporaryDirectory() as folder, _tuned_to_tiny_trainings():
         try:
             function(Candidate(method, {**method.short_training, **hyper_parameters}, Path(folder)))
         except Failed as error:
@@ -71,11 +72,13 @@ def run_check(check: str, method: type[Method], hyper_parameters: Mapping[str, A
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """The model is tiny: more threads would only wait for each other."""
+def _tuned_to_tiny_trainings() -> Iterator[None]:
+    """One thread, since more would wait for each other; and loaded modules left out of the Trainer's collections."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    gc.freeze()
     try:
         yield
     finally:
+        gc.unfreeze()
         torch.set_num_threads(threads)

@@ -127,7 +127,7 @@ class NeverLearns(Method):
         (Undocumented, "described", "the class has no docstring"),
         (NoSource, "described", "weight: declare it with hyper_parameter"),
         (BreaksAtItsLimit, "limits-hold", "weight=0, a limit of its range, ends in"),
-        (NeverLearns, "learns", "after 10 epochs only"),
+        (NeverLearns, "learns", "after 8 epochs only"),
     ],
 )
 def test_a_broken_method_is_caught_and_the_line_says_why(method, check, said):

@@ -1,5 +1,6 @@
 """Fine-tunes under methods in one process of a data-parallel run and stores what it saw; started by torchrun."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -12,10 +13,11 @@ from methods.conformance.tiny_training import tiny_trainer, weights
 
 folder = Path(sys.argv[1])
 torch.set_num_threads(1)
+gc.freeze()  # the Trainer collects garbage twice a training
 seen = {}
 for name in sys.argv[2:]:
     method = methods[name](**methods[name].short_training)
-    trainer = tiny_trainer(method, folder / name, ddp_backend="gloo", per_device_train_batch_size=4)
+    trainer = tiny_trainer(method, folder / name, ddp_backend="gloo", per_device_train_batch_size=4, max_steps=8)
     trainer.eval_dataset = noisy(32)
     trainer.train()
     seen[name] = {

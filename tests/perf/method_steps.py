@@ -29,7 +29,7 @@ from methods import MethodTrainer, methods
 from methods.conformance.tiny_training import arguments
 
 VOCABULARY = 30_522
-STEPS = 4
+STEPS = 3
 """Steps of one method in a round; the first is left out, since it warms up."""
 
 BETWEEN = 6
