@@ -1,6 +1,8 @@
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -59,6 +61,11 @@ def test_every_default_has_a_source_and_every_method_a_card(name):
 def test_values_survive_json(name):
     values = methods[name]().values()
     assert methods[name](**json.loads(json.dumps(values))).values() == values
+
+
+def test_the_cost_of_every_method_was_measured():
+    page = (Path(__file__).parents[2] / "docs" / "method-costs.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([^`]+)`", page, flags=re.MULTILINE)) == set(methods)
 
 
 def test_a_name_is_taken_once():
