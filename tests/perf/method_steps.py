@@ -1,6 +1,6 @@
 """Step time of every method against vanilla, side by side, and the table in docs/method-costs.md.
 
-Run: ``python tests/perf/method_steps.py [--batch 16] [--length 64] [--rounds 5] [--write docs/method-costs.md]``
+Run: ``python tests/perf/method_steps.py [--batch 8] [--length 32] [--rounds 3] [--write docs/method-costs.md]``
 
 The model has MiniLM's shape (6 layers, 384 wide, 30,522 tokens) and random weights. In each round every method trains a
 few steps through ``MethodTrainer`` (AdamW, dropout on), vanilla several times between them; a ratio compares a method's
@@ -133,9 +133,9 @@ def table(ratios: dict[str, float]) -> str:
 def main() -> None:
     """Measure, print, and write the page where one is named."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--length", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--length", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--methods", nargs="*", help="all by default")
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
