@@ -9,10 +9,9 @@ from methods.base import Method
 from methods.card import Card
 from methods.child_tuning import ARXIV, CODE, CODE_LICENCE, DECAY, PAPER
 from methods.hyper_parameter import hyper_parameter
-from methods.importance import Importance
+from methods.importance import Importance, gradients_of_plain_training
 from methods.registry import register
 from methods.relative_rank import RelativeRank
-from methods.torch_on_use import torch
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -79,18 +78,8 @@ class ChildTuningD(Method):
         if not parameters:
             raise ValueError(f"{type(run.model).__name__}: its transformer blocks are frozen; leave some trainable.")
         fisher = Importance()
-        run.model.train()
-        for batch in run.training_batches():
-            with run.autocast():
-                loss = run.model(**batch).loss
-            gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
-            fisher.add(
-                {
-                    name: _clipped(gradient, self.fisher_clip_norm)
-                    for name, gradient in zip(parameters, gradients, strict=True)
-                    if gradient is not None
-                }
-            )
+        for gradients in gradients_of_plain_training(run, parameters):
+            fisher.add({name: _clipped(gradient, self.fisher_clip_norm) for name, gradient in gradients.items()})
         fisher.average_over_processes(run.mean_over_processes)
         information = fisher.mean()
         rank = RelativeRank(list(information.values()))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from methods.torch_on_use import torch
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
+
+    from methods.fine_tuning_run import FineTuningRun
 
 
 class Importance:
@@ -55,3 +57,20 @@ class Importance:
         """Restore what `state_dict` gave."""
         self.mini_batches = state["mini_batches"]
         self._sums = dict(state["sums"])
+
+
+def gradients_of_plain_training(
+    run: FineTuningRun, parameters: Mapping[str, nn.Parameter]
+) -> Iterator[dict[str, Tensor]]:
+    """Gradients of the mean cross-entropy for each mini-batch of one pass over the training set, dropout on.
+
+    Args:
+        run: gives the mini-batches; the model and its ``.grad`` stay as they are.
+        parameters: those to differentiate by, by name; one that takes no part in the loss is left out.
+    """
+    run.model.train()
+    for batch in run.training_batches():
+        with run.autocast():
+            loss = run.model(**batch).loss
+        gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
+        yield {name: gradient for name, gradient in zip(parameters, gradients, strict=True) if gradient is not None}

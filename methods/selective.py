@@ -10,7 +10,7 @@ from methods.base import Method
 from methods.card import Card
 from methods.gradient_mask import above_rank, draw_multiplier, keep_probabilities
 from methods.hyper_parameter import hyper_parameter
-from methods.importance import Importance
+from methods.importance import Importance, gradients_of_plain_training
 from methods.registry import register
 from methods.torch_on_use import torch
 
@@ -142,15 +142,8 @@ class SelectiveTraining(Method):
         self._kept_fractions = list(state["kept_fractions"])
 
     def _estimate_importance(self, run: FineTuningRun) -> None:
-        parameters = encoder_parameters(run.model)
-        run.model.train()
-        for batch in run.training_batches():
-            with run.autocast():
-                loss = run.model(**batch).loss
-            gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
-            self._importance.add(
-                {name: gradient for name, gradient in zip(parameters, gradients, strict=True) if gradient is not None}
-            )
+        for gradients in gradients_of_plain_training(run, encoder_parameters(run.model)):
+            self._importance.add(gradients)
         self._importance.average_over_processes(run.mean_over_processes)
 
     def _current_importance(self, run: FineTuningRun) -> dict[str, Tensor]:
