@@ -10,14 +10,8 @@ from torch.nn import functional
 from transformers import PreTrainedTokenizerFast, TrainingArguments, set_seed
 
 from methods import MethodTrainer, methods
-from methods.a2t import (
-    SPECIAL,
-    WORD_CONTINUED,
-    WORD_START,
-    _replaceable_words,
-    _roles_and_surfaces,
-    _word_importance,
-)
+from methods.a2t import _word_importance
+from methods.word_neighbours import SPECIAL, WORD_CONTINUED, WORD_START, replaceable_words, roles_and_surfaces
 
 A2T = methods["a2t"]
 
@@ -388,9 +382,9 @@ VOCABULARIES = {
 def test_words_are_told_by_the_tokenizers_marks(kind):
     tokens, words, continuing = VOCABULARIES[kind]
     numbers = {token: number for number, token in enumerate(tokens)}
-    roles, surfaces = _roles_and_surfaces(numbers, {0})
+    roles, surfaces = roles_and_surfaces(numbers, {0})
     assert roles[0] == SPECIAL
-    assert {tokens[number] for number in _replaceable_words(roles, surfaces, {0})} == words
+    assert {tokens[number] for number in replaceable_words(roles, surfaces, {0})} == words
     assert {tokens[number] for number, role in roles.items() if role == WORD_CONTINUED} == continuing
     assert all(roles[numbers[word]] == WORD_START for word in words)
 
