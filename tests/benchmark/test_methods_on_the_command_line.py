@@ -1,5 +1,6 @@
 """Methods named, combined, checked and refused on the command line."""
 
+import csv
 import json
 import shutil
 
@@ -40,14 +41,16 @@ def records(folder):
 
 def test_all_methods_run_and_are_ranked(roast_bench, tiny_run, tmp_path):
     settings = [word for name, value in SMALL.items() for word in ("--set", f"{name}={value}")]
+    tiny_run[tiny_run.index("none")] = "deepwordbug:2:10"
     done = roast_bench(*tiny_run, "--epochs", 1, "--method", "all", *settings)
     assert done.code == 0, done.err
     found = records(tmp_path / "out")
     assert set(found) == {*methods, "half-loss"}
     assert all(record["status"] == "finished" for record in found.values())
-    table = (tmp_path / "out" / "LEADERBOARD.md").read_text(encoding="utf-8")
-    for name in methods:
-        assert name in table
+    with (tmp_path / "out" / "leaderboard.csv").open(encoding="utf-8", newline="") as table:
+        ranks = {row["method"]: float(row["rank"]) for row in csv.DictReader(table)}
+    assert set(ranks) == set(found)
+    assert all(1 <= rank <= len(found) for rank in ranks.values())
     assert f"Cells: {len(found)} finished." in done.out
 
 
