@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from methods.architecture import read_embedding_output, replace_embedding_output, transformer_blocks
+from methods.architecture import read_embedding_output, replace_embedding_output
 from methods.ascent import maximum_normalised
-from methods.base import Batch, Method
+from methods.base import Batch
+from methods.block_based import BlockBasedMethod
 from methods.card import Card
 from methods.classification import cross_entropy, without_labels
 from methods.hyper_parameter import hyper_parameter
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @register("advembed")
-class AdvEmbed(Method):
+class AdvEmbed(BlockBasedMethod):
     """Adversarial training: cross-entropy on clean embeddings and on ones that K steps of PGD made worse.
 
     With E the embedding output and δ₀ ~ U(0,1)·initial_noise, each of the K steps takes g = ∇_δ CE(f(E+δ), y) and sets
@@ -66,11 +67,6 @@ class AdvEmbed(Method):
         description="width of the uniform initial noise δ₀",
         source="this project: RoAST's (its released code, utils.py, generate_noise)",
     )
-
-    def prepare_model(self, model: nn.Module) -> None:
-        """Refuse a model whose embedding output cannot be located."""
-        super().prepare_model(model)
-        transformer_blocks(model)
 
     def step_units(self) -> float:
         """Clean and perturbed forward and their full backward 6; each step of ascent a forward and a backward to E."""

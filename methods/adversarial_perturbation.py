@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from methods.architecture import read_embedding_output, replace_embedding_output, transformer_blocks
+from methods.architecture import read_embedding_output, replace_embedding_output
 from methods.ascent import maximum_normalised
-from methods.base import Batch, Method
+from methods.base import Batch
+from methods.block_based import BlockBasedMethod
 from methods.card import Card
 from methods.classification import cross_entropy, without_labels
 from methods.divergence import symmetric_kl
@@ -27,7 +28,7 @@ CODE_LICENCE = "mostly CC-BY-NC, as its README states"
 
 
 @register("roast-adversarial", short_name="adversarial")
-class AdversarialPerturbation(Method):
+class AdversarialPerturbation(BlockBasedMethod):
     """RoAST without selective training: cross-entropy on clean and perturbed embeddings, and their consistency.
 
     With E the embedding output (detached), δ₀ ~ U(0,1)·initial_noise, g = ∇_δ CE(f(E+δ₀), y) and
@@ -79,11 +80,6 @@ class AdversarialPerturbation(Method):
         description="take the perturbation's gradient through the clean graph: one forward less, no δ₀",
         source="this project; the published recipe is False",
     )
-
-    def prepare_model(self, model: nn.Module) -> None:
-        """Refuse a model whose embedding output cannot be located."""
-        super().prepare_model(model)
-        transformer_blocks(model)
 
     def step_units(self) -> float:
         """8: three forwards 3, backward to the embedding output 1, full backward of two branches 4; one less reused."""

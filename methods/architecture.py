@@ -140,6 +140,12 @@ def classified_tokens(model: nn.Module, attention_mask: Tensor) -> Tensor:
     return torch.zeros_like(attention_mask[:, 0])
 
 
+def classified_states(model: nn.Module, states: Tensor, attention_mask: Tensor) -> Tensor:
+    """States of the `classified_tokens`: (B, L, d) → (B, d)."""
+    positions = classified_tokens(model, attention_mask)
+    return states[torch.arange(len(positions), device=positions.device), positions]
+
+
 class States:
     """States (B, L, d) seen during one forward pass."""
 

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from methods.architecture import change_embedding_output, transformer_blocks
+from methods.architecture import change_embedding_output
 from methods.ascent import frobenius_norm, frobenius_normalised
-from methods.base import Batch, Method
+from methods.base import Batch
+from methods.block_based import BlockBasedMethod
 from methods.card import Card
 from methods.classification import cross_entropy, without_labels
 from methods.hyper_parameter import hyper_parameter
@@ -26,7 +27,7 @@ SMALLEST_NORM = 1e-12
 
 
 @register("freelb")
-class FreeLB(Method):
+class FreeLB(BlockBasedMethod):
     """FreeLB: K steps of ascent on the embedding output, parameter gradients averaged over all of them.
 
     With E the embedding output, N an example's tokens times the hidden size, and Π the projection of each example's
@@ -99,11 +100,6 @@ class FreeLB(Method):
         description="repeat one dropout mask in all K passes",
         source="released code, fairseq-RoBERTa/fairseq/tasks/sentence_prediction.py: unless --no-sync-dp",
     )
-
-    def prepare_model(self, model: nn.Module) -> None:
-        """Refuse a model whose embedding output cannot be located."""
-        super().prepare_model(model)
-        transformer_blocks(model)
 
     def step_units(self) -> float:
         """As many forward and full backward passes as steps."""

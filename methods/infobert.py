@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from methods.architecture import (
     States,
     change_embedding_output,
-    classified_tokens,
+    classified_states,
     read_final_states,
-    transformer_blocks,
     unwrap,
 )
 from methods.ascent import frobenius_norm, frobenius_normalised
-from methods.base import Batch, Method
+from methods.base import Batch
+from methods.block_based import BlockBasedMethod
 from methods.card import Card
 from methods.classification import cross_entropy, without_labels
 from methods.contrastive import attach_network, attached_network, detach_network, info_nce
@@ -37,7 +37,7 @@ CRITIC_SHARE = 300 / 1024
 
 
 @register("infobert")
-class InfoBert(Method):
+class InfoBert(BlockBasedMethod):
     """FreeLB with an information bottleneck on token embeddings and anchored features tied to the sentence feature.
 
     With E the embedding output, each of K ascent steps takes δ, the token states e = E+δ of all texts and the final
@@ -136,7 +136,6 @@ class InfoBert(Method):
             ValueError: the model's blocks cannot be located.
         """
         super().prepare_model(model)
-        transformer_blocks(model)
         width = _width(model)
         hidden = round(width * CRITIC_SHARE)
 
@@ -224,9 +223,7 @@ def _forward(model: nn.Module, batch: Batch, perturbation: Tensor) -> tuple[Tens
 
     with change_embedding_output(model, perturb), read_final_states(model) as final_states:
         logits = model(**without_labels(batch)).logits
-    positions = classified_tokens(model, batch["attention_mask"])
-    rows = torch.arange(len(positions), device=positions.device)
-    return logits, token_states.value, final_states.value[rows, positions]
+    return logits, token_states.value, classified_states(model, final_states.value, batch["attention_mask"])
 
 
 def _bottleneck(states: Tensor) -> Tensor:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from methods.architecture import read_embedding_output, replace_embedding_output, transformer_blocks
-from methods.base import Batch, Method
+from methods.architecture import read_embedding_output, replace_embedding_output
+from methods.base import Batch
+from methods.block_based import BlockBasedMethod
 from methods.card import Card
 from methods.classification import cross_entropy, without_labels
 from methods.divergence import symmetric_kl
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @register("r3f")
-class R3F(Method):
+class R3F(BlockBasedMethod):
     """R3F: cross-entropy, and consistency with a prediction from randomly perturbed embeddings.
 
     With E the embedding output and z ~ U(−σ, σ) or N(0, σ²) by entry, and the mean over the batch::
@@ -63,11 +64,6 @@ class R3F(Method):
         description="what the noise is drawn from",
         source="released code, sentence_prediction_r3f.py: --noise-type uniform; the paper uses either",
     )
-
-    def prepare_model(self, model: nn.Module) -> None:
-        """Refuse a model whose embedding output cannot be located."""
-        super().prepare_model(model)
-        transformer_blocks(model)
 
     def step_units(self) -> float:
         """Two forward and two full backward passes."""

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from methods.anchor import copied
 from methods.architecture import (
     AUXILIARY_NETWORKS,
-    classified_tokens,
+    classified_states,
     read_embedding_output,
     read_final_states,
     replace_embedding_output,
-    transformer_blocks,
     unwrap,
 )
 from methods.ascent import maximum_normalised
-from methods.base import Batch, Method
+from methods.base import Batch
+from methods.block_based import BlockBasedMethod
 from methods.card import Card
 from methods.classification import cross_entropy, without_labels
 from methods.contrastive import attach_network, attached_network, detach_network, info_nce
@@ -40,7 +40,7 @@ HIDDEN_SHARE, PROJECTED_SHARE = 2 / 3, 1 / 3
 
 
 @register("rift")
-class Rift(Method):
+class Rift(BlockBasedMethod):
     """Adversarial training that keeps each text's features recognisable to the frozen pre-trained model.
 
     With E the embedding output, g = ∇_E CE(f(E), y), x̃ the text with E + ε·g/(max over d of |g| + 1e-8) per token,
@@ -129,7 +129,6 @@ class Rift(Method):
             ValueError: the model's blocks cannot be located.
         """
         super().prepare_model(model)
-        transformer_blocks(model)
         config: Any = unwrap(model).config
         width, classes = int(config.hidden_size), int(config.num_labels)
 
@@ -179,10 +178,10 @@ class Rift(Method):
             task_loss = clean_loss + self.consistency_weight * kl(clean_logits, adversarial_logits).mean()
         else:
             task_loss = cross_entropy(adversarial_logits, labels)
-        positions = classified_tokens(model, batch["attention_mask"])
-        rows = torch.arange(len(positions), device=positions.device)
-        pretrained_states = self._pretrained_states(model, inputs)
-        contrast = self._contrast(model, states.value[rows, positions], pretrained_states[rows, positions], labels)
+        mask = batch["attention_mask"]
+        features = classified_states(model, states.value, mask)
+        pretrained_features = classified_states(model, self._pretrained_states(model, inputs), mask)
+        contrast = self._contrast(model, features, pretrained_features, labels)
         return task_loss + self.contrast_weight * contrast
 
     def finish(self, run: FineTuningRun) -> None:

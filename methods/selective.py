@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from methods.adversarial_perturbation import ARXIV, CODE, CODE_LICENCE, PAPER
-from methods.architecture import encoder_parameters, transformer_blocks
-from methods.base import Method
+from methods.architecture import encoder_parameters
+from methods.block_based import BlockBasedMethod
 from methods.card import Card
 from methods.gradient_mask import above_rank, draw_multiplier, keep_probabilities
 from methods.hyper_parameter import hyper_parameter
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @register("roast-selective", short_name="selective")
-class SelectiveTraining(Method):
+class SelectiveTraining(BlockBasedMethod):
     """RoAST without perturbation: gradients masked by the relative importance of their parameters.
 
     For parameters θ of the transformer blocks, with I(θ) the mean squared gradient over mini-batches::
@@ -90,11 +90,6 @@ class SelectiveTraining(Method):
         self._importance = Importance()
         self._multipliers: dict[str, Tensor] = {}
         self._kept_fractions: list[float] = []
-
-    def prepare_model(self, model: nn.Module) -> None:
-        """Refuse a model whose transformer blocks cannot be located."""
-        super().prepare_model(model)
-        transformer_blocks(model)
 
     def prepare(self, run: FineTuningRun) -> None:
         """Estimate the first importance over the training set, where gradients give it, and draw the first mask."""

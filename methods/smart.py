@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from methods.anchor import copied
-from methods.architecture import read_embedding_output, replace_embedding_output, transformer_blocks, unwrap
+from methods.architecture import read_embedding_output, replace_embedding_output, unwrap
 from methods.ascent import maximum_normalised
-from methods.base import Batch, Method
+from methods.base import Batch
+from methods.block_based import BlockBasedMethod
 from methods.card import Card
 from methods.classification import cross_entropy, without_labels
 from methods.divergence import symmetric_kl
@@ -26,7 +27,7 @@ RELEASED_STABILISER = 1e-6
 
 
 @register("smart")
-class Smart(Method):
+class Smart(BlockBasedMethod):
     """SMART: cross-entropy, and consistency under the perturbation that changes the prediction most.
 
     With E the embedding output, θ̃ a momentum average of the weights θ, and means over the batch::
@@ -133,11 +134,6 @@ class Smart(Method):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._teacher: dict[str, Tensor] = {}
-
-    def prepare_model(self, model: nn.Module) -> None:
-        """Refuse a model whose embedding output cannot be located."""
-        super().prepare_model(model)
-        transformer_blocks(model)
 
     def step_units(self) -> float:
         """Clean and perturbed forward and full backward 6, each step of ascent 2, the teacher's forward 1."""

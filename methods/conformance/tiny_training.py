@@ -94,9 +94,9 @@ def _plainly_trained() -> dict[str, torch.Tensor]:
     return weights(trainer.model)
 
 
-def tiny_tokenizer() -> PreTrainedTokenizerFast:
+def tiny_tokenizer(vocabulary: int = VOCABULARY) -> PreTrainedTokenizerFast:
     """One word for each token id: ``word2`` is token 2."""
-    words = {"[PAD]": 0, "[UNK]": 1, **{f"word{token}": token for token in range(2, VOCABULARY)}}
+    words = {"[PAD]": 0, "[UNK]": 1, **{f"word{token}": token for token in range(2, vocabulary)}}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]")

@@ -21,12 +21,11 @@ from typing import Any
 import torch
 import transformers
 from tabulate import tabulate
-from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast, TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 
 from methods import Method, MethodTrainer, methods
-from methods.conformance.tiny_training import arguments
+from methods.conformance.tiny_training import arguments, tiny_tokenizer
 
 VOCABULARY = 30_522
 STEPS = 3
@@ -65,14 +64,6 @@ class StepTimes(TrainerCallback):
         self.seconds.append(time.perf_counter() - self.started)
 
 
-def tokenizer() -> PreTrainedTokenizerFast:
-    """One word for each token id."""
-    words = {"[PAD]": 0, "[UNK]": 1, **{f"word{token}": token for token in range(2, VOCABULARY)}}
-    inner = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
-    inner.pre_tokenizer = pre_tokenizers.Whitespace()
-    return PreTrainedTokenizerFast(tokenizer_object=inner, pad_token="[PAD]", unk_token="[UNK]")
-
-
 def method_under(name: str) -> Method:
     """The method as it is measured: with what it sets for short trainings, and attacking from the first step on."""
     return methods[name](**methods[name].short_training, **({"clean_epochs": 0} if name == "a2t" else {}))
@@ -100,7 +91,7 @@ def median_step(name: str, batch: int, length: int, words: PreTrainedTokenizerFa
 
 def measured(names: list[str], options: argparse.Namespace) -> tuple[dict[str, float], float]:
     """Ratio of each method's step to vanilla's, and vanilla's seconds; medians over the rounds."""
-    words = tokenizer()
+    words = tiny_tokenizer(VOCABULARY)
     ratios: dict[str, list[float]] = {name: [] for name in names}
     vanilla_steps: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
