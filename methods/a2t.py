@@ -12,6 +12,7 @@ from methods.architecture import SEQUENCE_FIRST, unwrap
 from methods.base import Batch, Method
 from methods.card import Card
 from methods.classification import cross_entropy, without_labels
+from methods.dropout import evaluation_mode
 from methods.hyper_parameter import hyper_parameter
 from methods.registry import register
 from methods.torch_on_use import torch
@@ -283,12 +284,8 @@ class A2T(Method):
         if not len(rows):
             return None
         texts = _rows(batch, rows)
-        training = model.training
-        model.eval()  # dropout would make losses of candidates incomparable
-        try:
+        with evaluation_mode(model):  # dropout would make losses of candidates incomparable
             attacked, fooled, queries = self._attack(model, texts)
-        finally:
-            model.train(training)
         self._figures["attacked"] += len(rows)
         self._figures["fooled"] += int(fooled.sum())
         self._figures["queries"] += queries

@@ -11,6 +11,7 @@ from methods.base import Batch, Method
 from methods.card import Card
 from methods.classification import cross_entropy, without_labels
 from methods.divergence import jensen_shannon
+from methods.dropout import evaluation_mode
 from methods.hyper_parameter import hyper_parameter
 from methods.registry import register
 from methods.torch_on_use import torch
@@ -236,12 +237,9 @@ def _attention_received(weights: Tensor, attention_mask: Tensor) -> Tensor:
 
 
 def _gives_attention_weights(model: nn.Module) -> bool:
-    training = model.training
     token = torch.ones((1, 2), dtype=torch.long, device=next(model.parameters()).device)
-    model.eval()  # dropout would draw random numbers
-    with torch.no_grad():
+    with evaluation_mode(model), torch.no_grad():  # dropout would draw random numbers
         attentions = model(input_ids=token, attention_mask=token, output_attentions=True).attentions
-    model.train(training)
     return bool(attentions) and attentions[0] is not None
 
 

@@ -10,6 +10,7 @@ from methods.architecture import head_parameters
 from methods.base import Method
 from methods.card import Card
 from methods.classification import cross_entropy, without_labels
+from methods.dropout import evaluation_mode
 from methods.hyper_parameter import hyper_parameter
 from methods.registry import register
 from methods.torch_on_use import torch
@@ -107,16 +108,14 @@ def _only_trainable(model: nn.Module, head: list[nn.Parameter]) -> Iterator[None
     """Within the context dropout is off and nothing but these parameters requires a gradient."""
     chosen = {id(parameter) for parameter in head}
     frozen = [p for p in model.parameters() if p.requires_grad and id(p) not in chosen]
-    was_training = model.training
-    model.eval()
     for parameter in frozen:
         parameter.requires_grad_(False)
     try:
-        yield
+        with evaluation_mode(model):
+            yield
     finally:
         for parameter in frozen:
             parameter.requires_grad_(True)
-        model.train(was_training)
 
 
 def _probe(run: FineTuningRun, head: list[nn.Parameter], optimizer: torch.optim.Optimizer) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from methods.anchor import copied
@@ -21,13 +20,12 @@ from methods.card import Card
 from methods.classification import cross_entropy, without_labels
 from methods.contrastive import attach_network, attached_network, detach_network, info_nce
 from methods.divergence import kl
+from methods.dropout import evaluation_mode
 from methods.hyper_parameter import hyper_parameter
 from methods.registry import register
 from methods.torch_on_use import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from torch import Tensor, nn
 
     from methods.fine_tuning_run import FineTuningRun
@@ -202,7 +200,7 @@ class Rift(BlockBasedMethod):
     def _pretrained_states(self, model: nn.Module, inputs: Batch) -> Tensor:
         """Final states (B, L, d) of the pre-trained model on the clean texts."""
         inner = unwrap(model)
-        with torch.no_grad(), _without_dropout(inner), read_final_states(inner) as states:
+        with torch.no_grad(), evaluation_mode(inner), read_final_states(inner) as states:
             torch.func.functional_call(inner, self._pretrained, kwargs=inputs)
         return states.value
 
@@ -218,14 +216,3 @@ class Rift(BlockBasedMethod):
             cosines = torch.nn.functional.cosine_similarity(anchors[:, None], candidates[None], dim=-1)
             losses.append(info_nce(cosines / self.contrast_temperature) * members.sum())
         return torch.stack(losses).sum() / len(labels)
-
-
-@contextmanager
-def _without_dropout(model: nn.Module) -> Iterator[None]:
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training

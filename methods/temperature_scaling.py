@@ -10,6 +10,7 @@ from methods.architecture import output_layer
 from methods.base import Method
 from methods.card import Card
 from methods.classification import without_labels
+from methods.dropout import evaluation_mode
 from methods.registry import register
 from methods.torch_on_use import torch
 
@@ -119,12 +120,9 @@ def fitted_temperature(
 
 def _held_out_logits(run: FineTuningRun) -> tuple[Tensor, Tensor]:
     """Logits (n, C) in double precision and labels (n,) of this process's share."""
-    was_training = run.model.training
-    run.model.eval()
     logits, labels = [], []
-    with torch.no_grad(), run.autocast():
+    with evaluation_mode(run.model), torch.no_grad(), run.autocast():
         for batch in run.selection_batches():
             logits.append(run.model(**without_labels(batch)).logits.double())
             labels.append(batch["labels"])
-    run.model.train(was_training)
     return torch.cat(logits), torch.cat(labels)
