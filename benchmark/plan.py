@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,8 @@ class Cell:
     """Task or attack that comes from a plug-in → sha256 of its file, or its package and version."""
     mirror: str | None
     """Fingerprint of the mirror that hub data sets are read from."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Evaluation set that is read from a file of the user's → sha256 of the file."""
 
     def resolved(self) -> dict[str, Any]:
         """Everything that determines the result, after defaults, as JSON values."""
@@ -63,6 +65,8 @@ class Cell:
             values["method_source"] = ", ".join(sources)
         if self.plugin_sources:
             values["plugin_sources"] = dict(self.plugin_sources)
+        if self.files:
+            values["evaluation_set_files"] = dict(self.files)
         if self.mirror is not None:
             values["mirror"] = self.mirror
         return values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from benchmark.metrics import (
     calibration_error_raw,
     fpr_at_95_tpr,
 )
-from leaderboard.record import AttackResult, Score
+from leaderboard.record import AttackResult, MergedClasses, Score
 from tasks import Role
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class PredictedSet:
     """(n, C)."""
     labels: NDArray[np.int64] | None
     """(n,), or None for anomalies."""
+    projection: MergedClasses | None = None
+    """Where the labels are of fewer classes than the logits."""
 
 
 def percent(compute: Callable[[], float], sets: tuple[str, ...], *, higher_is_better: bool = True) -> Score:
@@ -44,7 +46,11 @@ def percent(compute: Callable[[], float], sets: tuple[str, ...], *, higher_is_be
         return Score(value=None, reason=str(error), higher_is_better=higher_is_better, sets=sets)
 
 
-def score_sets(sets: Mapping[str, PredictedSet], in_distribution_test: str) -> dict[str, dict[str, Score]]:
+def score_sets(
+    sets: Mapping[str, PredictedSet],
+    in_distribution_test: str,
+    projection: Literal["probabilities", "predictions"] = "probabilities",
+) -> dict[str, dict[str, Score]]:
     """Every metric of every set.
 
     Labelled sets get accuracy, ece (ten-fold temperature rule) and ece_raw; anomaly sets get auroc, aupr and fpr95

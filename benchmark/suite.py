@@ -47,15 +47,24 @@ class EvaluationSettings(_Settings):
     evaluation_size: int | None = Field(
         default=None, ge=1, description="texts of each evaluation set at most, a fixed sample; null is all"
     )
+    projection: Literal["probabilities", "predictions"] = Field(
+        default="probabilities",
+        description="how sets with fewer classes than the task are scored: classes merged before every metric, "
+        "or the predicted class alone, as in RoAST's released code",
+    )
 
 
 class AttackSettings(_Settings):
     """A live attack and its budget."""
 
     recipe: str
-    examples: int = Field(ge=1, description="texts of the in-distribution test set, the first of a fixed sample")
+    examples: int = Field(ge=1, description="texts of the attacked set, a fixed sample")
     max_queries: int | None = Field(default=None, ge=1, description="model queries for each text; null is unlimited")
     seed: Seed = 0
+    evaluation_set: str | None = Field(default=None, description="attacked set; null is the in-distribution test set")
+    field: Literal["premise", "hypothesis", "both"] = Field(
+        default="hypothesis", description="which text of a pair is attacked; plays no part for single texts"
+    )
 
 
 Names = Annotated[tuple[str, ...], Field(min_length=1)]

@@ -39,11 +39,21 @@ class DataFingerprint(_Part):
     sha256: str = Field(description="hash of the texts and labels used, in order")
     partial: bool = Field(description="true where the source itself is a sample of the published data set")
     truncated: int = Field(default=0, ge=0, description="texts cut at the maximum length")
+    provenance: dict[str, str] = Field(
+        default_factory=dict, description="how generated texts came about: model, recipe, seed; part of the hash"
+    )
 
     @property
     def sampled(self) -> bool:
         """Whether fewer rows were used than the source holds."""
         return self.rows < self.rows_available
+
+
+class MergedClasses(_Part):
+    """The fewer classes of a set, each made of some of the model's."""
+
+    labels: tuple[str, ...]
+    groups: tuple[tuple[int, ...], ...] = Field(description="for each of them the model's classes it is made of")
 
 
 class EvaluatedSet(DataFingerprint):
@@ -52,13 +62,16 @@ class EvaluatedSet(DataFingerprint):
     role: Literal["in-distribution", "shift", "adversarial", "anomaly"]
     logits: str | None = Field(default=None, description="file of the stored logits, relative to the record")
     logits_sha256: str | None = None
+    projection: MergedClasses | None = Field(
+        default=None, description="where the set has fewer classes than the model; the stored logits are the model's"
+    )
 
 
 class Score(_Part):
     """One number, with what is needed to read it."""
 
     value: float | None = Field(description="the score, or null where it is undefined")
-    unit: Literal["percent", "nats", "queries", "words"] = "percent"
+    unit: Literal["percent", "nats", "queries", "words", "cosine"] = "percent"
     higher_is_better: bool = True
     sets: tuple[str, ...] = Field(description="the evaluation sets or attacks the value covers")
     reason: str | None = Field(default=None, description="why the value is null")
@@ -81,8 +94,16 @@ class AttackResult(_Part):
     succeeded: int = Field(ge=0)
     failed: int = Field(ge=0)
     skipped: int = Field(ge=0, description="misclassified before the attack: they count as wrong")
+    field: Literal["premise", "hypothesis", "both"] | None = Field(
+        default=None, description="which text of a pair was attacked; null for single texts"
+    )
     accuracy_under_attack: Score
     attack_success_rate: Score
+    words_changed: Score | None = Field(default=None, description="mean over successful attacks")
+    queries_per_text: Score | None = Field(default=None, description="mean over attacked texts")
+    similarity: Score | None = Field(
+        default=None, description="mean cosine of sentence embeddings, original to attacked, over successful attacks"
+    )
     queries: int = Field(ge=0, description="model queries in total")
     seconds: float = Field(ge=0)
     texts: str | None = Field(default=None, description="Parquet file of the attacked texts, relative to the record")
@@ -91,7 +112,8 @@ class AttackResult(_Part):
     def column(self) -> str:
         """Column heading: recipe and budget, so that a cheap attack cannot pass for a strong one."""
         queries = "unlimited queries" if self.max_queries is None else f"≤{self.max_queries} queries"
-        return f"{self.recipe} ({self.examples} texts, {queries}, seed {self.seed})"
+        field = f", {self.field}" if self.field else ""
+        return f"{self.recipe} ({self.examples} texts{field}, {queries}, seed {self.seed})"
 
 
 class Configuration(_Part):
@@ -167,6 +189,9 @@ class Record(_Part):
     peak_memory_bytes: int | None = None
     training_data: dict[str, DataFingerprint] = Field(default_factory=dict)
     evaluation_sets: dict[str, EvaluatedSet] = Field(default_factory=dict)
+    in_distribution_test: str | None = Field(
+        default=None, description="the evaluation set that anomalies are told from"
+    )
     missing_sets: dict[str, str] = Field(default_factory=dict, description="set → why it could not be had")
     training: Training | None = None
     scores: dict[str, Score] = Field(default_factory=dict, description="the five perspectives")

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tasks.sources import HeldOut, HubSource, Remainder, Source
+from tasks.hub_source import HubSource
+from tasks.sources import HeldOut, Remainder, Source
 
 NAME_PATTERN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 """Names of tasks and sets: they appear on the command line, in paths and in tables."""
@@ -27,6 +28,28 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Projection:
+    """A label space with fewer classes than the task's, made by merging some of them.
+
+    Raises:
+        ValueError: on construction, unless every class of the task is in exactly one group and each group has a label.
+    """
+
+    labels: tuple[str, ...]
+    """Names of the merged classes."""
+    groups: tuple[tuple[int, ...], ...]
+    """For each merged class the task's classes it is made of."""
+
+    def __post_init__(self) -> None:
+        merged = sorted(index for group in self.groups for index in group)
+        if len(self.labels) != len(self.groups) or merged != list(range(len(merged))) or not all(self.groups):
+            raise ValueError(
+                f"projection onto {', '.join(self.labels)}: groups {self.groups} must hold each class of the task "
+                "once, and be as many as the labels."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class EvaluationSet:
     """Labelled or unlabelled texts with one role, and the card that says where they come from."""
 
@@ -38,6 +61,10 @@ class EvaluationSet:
     licence: str
     sha256: str | None = None
     """Fingerprint of all texts and labels; data with another are refused. None: not pinned."""
+    rows: int | None = None
+    """Rows of the whole set, after its filters; data with another count that are not partial are refused."""
+    projection: Projection | None = None
+    """Where the set has fewer classes than the task: its labels are indices into the projection's."""
     note: str = ""
 
 
@@ -46,8 +73,8 @@ class Task:
     """A label set, training texts and evaluation sets.
 
     Raises:
-        ValueError: on construction, if a name is malformed, set names repeat, or ``in_distribution_test`` is no
-            in-distribution set.
+        ValueError: on construction, if a name is malformed, set names repeat, a projection is not of the task's
+            classes, or ``in_distribution_test`` is no in-distribution set.
     """
 
     name: str
@@ -77,6 +104,13 @@ class Task:
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"task {self.name}: evaluation set {name!r} is declared {names.count(name)} times.")
+        for evaluation_set in self.evaluation_sets:
+            projection = evaluation_set.projection
+            if projection is not None and sum(map(len, projection.groups)) != len(self.labels):
+                raise ValueError(
+                    f"task {self.name}: the projection of evaluation set {evaluation_set.name!r} merges "
+                    f"{sum(map(len, projection.groups))} classes; the task has {len(self.labels)}."
+                )
         roles = {evaluation_set.name: evaluation_set.role for evaluation_set in self.evaluation_sets}
         if roles.get(self.in_distribution_test) is not Role.IN_DISTRIBUTION:
             raise ValueError(

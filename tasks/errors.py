@@ -1,5 +1,9 @@
-"""What goes wrong with data."""
+"""Data that cannot be used."""
 
 
-class DataError(ValueError):
-    """Data cannot be had or is not what it should be; the message says which, what and what would be right."""
+class DataError(Exception):
+    """Data cannot be had or are malformed; one line says what, where, and what would be right."""
+
+
+class Unavailable(DataError):
+    """Data are not where they were looked for: a data set that cannot be reached, a file that was never made."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from tasks.errors import DataError
+from tasks.columns import check_columns
+from tasks.errors import Unavailable
 
 PROBE_SECONDS = 10.0
 """How long the hub may take to answer at all."""
@@ -28,7 +29,7 @@ def hub_columns(dataset: str, config: str, split: str, revision: str, wanted: Se
         table = datasets.load_dataset(dataset, config, split=split, revision=revision)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DataError(
+        raise Unavailable(
             f"{place}: cannot be loaded from the hub ({reason}); "
             "check the connection or name a mirror folder with --mirror."
         ) from error
@@ -50,23 +51,12 @@ def hub_answers() -> bool:
     return True
 
 
-def check_columns(columns: Sequence[str], wanted: Sequence[str], place: str) -> None:
-    """Refuse data that lack a wanted column.
-
-    Raises:
-        DataError: which column is missing, and which there are.
-    """
-    for column in wanted:
-        if column not in columns:
-            raise DataError(f"{place}: has no column {column!r}; it has {', '.join(map(repr, columns))}.")
-
-
 def _check_revision(downloads: Any, revision: str, place: str) -> None:
     # When the hub cannot be reached, datasets gives the newest copy in its cache, whatever its revision.
     addresses = [str(address) for address in downloads or () if str(address).startswith("hf://datasets/")]
     for address in addresses:
         if f"@{revision}/" not in address:
-            raise DataError(
+            raise Unavailable(
                 f"{place}: the copy in the cache is {address}, not of revision {revision}; "
                 "connect to the hub once, or name a mirror folder with --mirror."
             )

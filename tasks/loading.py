@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from tasks.base import EvaluationSet, Task
-from tasks.errors import DataError
+from tasks.errors import DataError, Unavailable
 from tasks.examples import Examples
 from tasks.sources import Loaded
 from tasks.splits import sample, split
@@ -33,6 +35,16 @@ class Part:
     examples: Examples
     rows_available: int
     partial: bool
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    """How generated texts came about; empty for texts as published."""
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the texts and labels used, and of their provenance where they have one."""
+        content = self.examples.sha256()
+        if not self.provenance:
+            return content
+        return hashlib.sha256(json.dumps([content, sorted(self.provenance.items())]).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -65,8 +77,9 @@ def load_task(
         selection: what the kept epoch is chosen on.
 
     Raises:
-        DataError: training texts or the in-distribution test set cannot be had, or any data's fingerprint differs
-            from the pinned one. Other evaluation sets that cannot be had are listed as missing.
+        Unavailable: training texts or the in-distribution test set cannot be had. Other evaluation sets that cannot
+            be had are listed as missing.
+        DataError: any data are malformed, or have another fingerprint than the pinned one.
     """
     whole = task.training.load(mirror)
     _check_fingerprint("training data", task.training_sha256, whole, task.training_origin)
@@ -79,9 +92,9 @@ def load_task(
     for evaluation_set in task.evaluation_sets:
         try:
             evaluation[evaluation_set.name] = _load_set(evaluation_set, task.labels, mirror, evaluation_size)
-        except _Unavailable as error:
+        except Unavailable as error:
             if evaluation_set.name == task.in_distribution_test:
-                raise DataError(str(error)) from None
+                raise
             missing[evaluation_set.name] = str(error)
 
     if selection == "held-out":
@@ -94,19 +107,14 @@ def load_task(
     return LoadedTask(task, Part(used, len(training), whole.partial), chosen_on, evaluation, missing)
 
 
-class _Unavailable(Exception):
-    """An evaluation set cannot be had."""
-
-
 def _load_set(evaluation_set: EvaluationSet, labels: Sequence[str], mirror: Path | None, size: int | None) -> Part:
-    try:
-        loaded = evaluation_set.source.load(mirror)
-    except DataError as error:
-        raise _Unavailable(str(error)) from None
+    loaded = evaluation_set.source.load(mirror)
     _check_fingerprint(evaluation_set.name, evaluation_set.sha256, loaded, evaluation_set.origin)
+    _check_rows(evaluation_set, loaded)
     if evaluation_set.role.labelled:
-        _check_labels(f"evaluation set {evaluation_set.name} ({evaluation_set.role})", labels, loaded.examples)
-    return Part(sample(loaded.examples, size, DATA_SEED), len(loaded.examples), loaded.partial)
+        own_labels = labels if evaluation_set.projection is None else evaluation_set.projection.labels
+        _check_labels(f"evaluation set {evaluation_set.name} ({evaluation_set.role})", own_labels, loaded.examples)
+    return Part(sample(loaded.examples, size, DATA_SEED), len(loaded.examples), loaded.partial, loaded.provenance)
 
 
 def _check_labels(place: str, labels: Sequence[str], examples: Examples) -> None:
@@ -117,6 +125,15 @@ def _check_labels(place: str, labels: Sequence[str], examples: Examples) -> None
             raise DataError(
                 f"{place}: row {row} has label {label}; labels are 0 to {len(labels) - 1} ({', '.join(labels)})."
             )
+
+
+def _check_rows(evaluation_set: EvaluationSet, loaded: Loaded) -> None:
+    found = len(loaded.examples)
+    if not loaded.partial and evaluation_set.rows not in (None, found):
+        raise DataError(
+            f"{evaluation_set.name}: has {found:,} rows, the card says {evaluation_set.rows:,}; "
+            f"it must be {evaluation_set.origin}."
+        )
 
 
 def _check_fingerprint(name: str, expected: str | None, loaded: Loaded, origin: str) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from benchmark.backbones import locate
-from benchmark.cell import _attack_name
 from benchmark.fine_tuning import discard_incomplete
+from benchmark.live_attacks import file_name
 from benchmark.plan import plan
 from benchmark.suite import Suite
 from leaderboard.record import find_records, read_record
@@ -191,7 +191,7 @@ def test_two_budgets_of_one_attack_keep_their_texts_apart():
     small, large = {"recipe": "deepwordbug", "examples": 3}, {"recipe": "deepwordbug", "examples": 5, "max_queries": 20}
     suite = {"name": "x", "tasks": ["reviews"], "backbones": ["minilm"], "methods": ["vanilla"], "seeds": [0]}
     (cell,) = plan(Suite.model_validate({**suite, "attacks": [small, large, small]}))
-    assert [_attack_name(settings, cell) for settings in cell.attacks] == [
+    assert [file_name(settings, cell.attacks) for settings in cell.attacks] == [
         "deepwordbug-3-unlimited-seed-0",
         "deepwordbug-5-20-seed-0",
     ]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks import DataError, Examples
+from tasks import Examples, Unavailable
 from tasks.sources import Loaded
 
 MIRROR = Path(os.environ.get("ROAST_BENCH_MIRROR") or Path(__file__).parents[2].parent / "shared" / "mirror")
@@ -21,7 +21,7 @@ class Given:
 
     def load(self, mirror: Path | None) -> Loaded:
         if isinstance(self.examples, str):
-            raise DataError(self.examples)
+            raise Unavailable(self.examples)
         return Loaded(self.examples, self.partial)
 
 

@@ -78,7 +78,7 @@ def test_the_split_is_asked_for_at_its_pinned_revision(hub_gives: Stub) -> None:
 
 def test_a_mirror_takes_the_place_of_the_hub(hub_gives: Stub, tmp_path: Path) -> None:
     calls = hub_gives(sst2_rows())
-    with pytest.raises(DataError, match="no such file in the mirror"):
+    with pytest.raises(DataError, match="the mirror has no file"):
         SST2.load(tmp_path)
     assert calls == []
 

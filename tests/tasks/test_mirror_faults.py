@@ -53,7 +53,7 @@ def test_what_the_faults_below_are_made_from_loads(tmp_path: Path) -> None:
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    assert refusal(tmp_path) == (f"{tmp_path / FILE}: no such file in the mirror, so made/up (test) cannot be had.")
+    assert refusal(tmp_path) == (f"the mirror has no file {FILE}.")
 
 
 def test_missing_manifest(tmp_path: Path) -> None:
