@@ -16,7 +16,7 @@ from benchmark.errors import UserError
 from benchmark.lookup import nearest
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 WEIGHTS = "model.safetensors"
 SHARDED_WEIGHTS = "model.safetensors.index.json"
@@ -25,7 +25,10 @@ NO_LIMIT = 1_000_000
 
 NUMBERED_FROM_PADDING = ("roberta", "xlm-roberta", "camembert", "longformer")
 
-_LOCAL_CHOICES = "name a folder with safetensors weights, or a backbone of `roast-bench list backbones`."
+_LOCAL_CHOICES = {
+    "backbone": "name a folder with safetensors weights, or a backbone of `roast-bench list backbones`.",
+    "checkpoint": "name a folder with safetensors weights.",
+}
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*|[A-Za-z0-9][\w.-]*")
 
@@ -67,6 +70,8 @@ class Backbone:
     folder: Path | None
     revision: str | None = None
     """Commit on the hub."""
+    kind: str = "backbone"
+    """What errors call it."""
 
     @property
     def slug(self) -> str:
@@ -88,30 +93,41 @@ def locate(name: str) -> Backbone:
     if folder.is_dir():
         folder = folder.resolve()
         _require_weights(folder, (WEIGHTS, SHARDED_WEIGHTS))
-        return Backbone(folder.name, str(folder), f"sha256:{_sha256_of(_files_that_matter(folder))}", folder)
+        return Backbone(folder.name, str(folder), folder_identity(folder), folder)
     if name.startswith((".", "/", "~")) or not HUB_ID.fullmatch(name):
         raise UserError(f"backbone {name}: there is no such folder; {nearest(name, PACKAGED)}")
     if difflib.get_close_matches(name, PACKAGED, n=1, cutoff=0.8):
         raise UserError(f"unknown backbone {name!r}; {nearest(name, PACKAGED)}")
-    commit = _commit_on_hub(name)
+    commit = commit_on_hub("backbone", name)
     return Backbone(name, name, f"hub:{name}@{commit}", None, commit)
 
 
-def _commit_on_hub(name: str) -> str:
-    """The commit that a hub id stands for now; of the local cache where the hub cannot be reached."""
+def commit_on_hub(kind: str, name: str, revision: str | None = None) -> str:
+    """The commit that a hub id stands for now; of the local cache where the hub cannot be reached.
+
+    Args:
+        kind: what errors call the model.
+        name: the hub id.
+        revision: branch, tag or commit; None is the main branch.
+
+    Raises:
+        UserError: neither the hub nor its cache has it.
+    """
     import huggingface_hub
 
     from tasks.hub import hub_answers
 
     if hub_answers():
         try:
-            return str(huggingface_hub.HfApi().model_info(name).sha)
+            return str(huggingface_hub.HfApi().model_info(name, revision=revision).sha)
         except (OSError, ValueError) as error:
-            raise UserError(f"backbone {name}: not found on the hub ({_first_line(error)}); {_LOCAL_CHOICES}") from None
-    cached = huggingface_hub.try_to_load_from_cache(name, "config.json")
+            raise UserError(
+                f"{kind} {name}: not found on the hub ({_first_line(error)}); {_LOCAL_CHOICES[kind]}"
+            ) from None
+    cached = huggingface_hub.try_to_load_from_cache(name, "config.json", revision=revision)
     if isinstance(cached, str):
         return Path(cached).parent.name
-    raise UserError(f"backbone {name}: the hub cannot be reached and its cache has no such model; {_LOCAL_CHOICES}")
+    raise UserError(f"{kind} {name}: the hub cannot be reached and its cache has no such model; {_LOCAL_CHOICES[kind]}")
 
 
 def _locate_packaged(name: str, packaged: PackagedBackbone) -> Backbone:
@@ -137,6 +153,11 @@ def _require_weights(folder: Path, names: Sequence[str]) -> None:
         raise UserError(f"backbone {folder}: the folder has no weights; {WEIGHTS} (safetensors) was expected in it.")
 
 
+def folder_identity(folder: Path) -> str:
+    """What tells a folder's model from others: a hash of its weights, configuration and tokenizer."""
+    return f"sha256:{_sha256_of(_files_that_matter(folder))}"
+
+
 def _files_that_matter(folder: Path) -> list[Path]:
     """Weights, configuration and tokenizer."""
     patterns = ("*.safetensors", "*.json", "*.txt", "*.model")
@@ -153,27 +174,35 @@ def _sha256_of(files: Sequence[Path]) -> str:
 
 
 def check(backbone: Backbone, max_length: int) -> None:
-    """Look at what can be wrong with a backbone before anything is trained on it.
+    """Look at what can be wrong with a backbone before anything is trained on it or scored with it.
 
     Raises:
         UserError: tokenizer, configuration or weights cannot be read, or the model has fewer positions than
             ``max_length``.
     """
-    from transformers import AutoConfig
-
     tokenizer = load_tokenizer(backbone)
-    config = _loaded(
-        backbone, "configuration", lambda: AutoConfig.from_pretrained(backbone.location, **_source(backbone))
-    )
+    config = load_configuration(backbone)
     if backbone.folder is not None:
         for file in sorted(backbone.folder.glob("*.safetensors")):
-            _loaded(backbone, f"file {file.name}", partial(_open_weights, file))
+            loaded(backbone, f"file {file.name}", partial(_open_weights, file))
     positions = _positions(config, tokenizer)
     if positions is not None and max_length > positions:
+        setting = "training.max_length" if backbone.kind == "backbone" else "--max-length"
         raise UserError(
-            f"training.max_length is {max_length}, but backbone {backbone.name} has {positions} positions; "
+            f"{setting} is {max_length}, but {backbone.kind} {backbone.name} has {positions} positions; "
             f"give --max-length {positions} or less."
         )
+
+
+def load_configuration(backbone: Backbone) -> PretrainedConfig:
+    """The backbone's configuration.
+
+    Raises:
+        UserError: it cannot be loaded.
+    """
+    from transformers import AutoConfig
+
+    return loaded(backbone, "configuration", lambda: AutoConfig.from_pretrained(backbone.location, **source(backbone)))
 
 
 def _open_weights(file: Path) -> None:
@@ -204,8 +233,8 @@ def load_tokenizer(backbone: Backbone) -> PreTrainedTokenizerBase:
     """
     from transformers import AutoTokenizer
 
-    tokenizer = _loaded(
-        backbone, "tokenizer", lambda: AutoTokenizer.from_pretrained(backbone.location, **_source(backbone))
+    tokenizer = loaded(
+        backbone, "tokenizer", lambda: AutoTokenizer.from_pretrained(backbone.location, **source(backbone))
     )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -227,7 +256,7 @@ def load_classifier(
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # that the head is newly initialised is the point, not a warning
     try:
-        model = _loaded(
+        model = loaded(
             backbone,
             "model",
             lambda: AutoModelForSequenceClassification.from_pretrained(
@@ -237,7 +266,7 @@ def load_classifier(
                 label2id={label: index for index, label in enumerate(labels)},
                 use_safetensors=True,
                 dtype="float32",
-                **_source(backbone),
+                **source(backbone),
             ),
         )
     finally:
@@ -256,24 +285,32 @@ def empty_classifier(backbone: Backbone, labels: int) -> PreTrainedModel:
     import torch
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
-    config = _loaded(
+    config = loaded(
         backbone,
         "configuration",
-        lambda: AutoConfig.from_pretrained(backbone.location, num_labels=labels, **_source(backbone)),
+        lambda: AutoConfig.from_pretrained(backbone.location, num_labels=labels, **source(backbone)),
     )
     with torch.device("meta"):
-        return _loaded(backbone, "classifier", lambda: AutoModelForSequenceClassification.from_config(config))
+        return loaded(backbone, "classifier", lambda: AutoModelForSequenceClassification.from_config(config))
 
 
-def _source(backbone: Backbone) -> dict[str, Any]:
+def source(backbone: Backbone) -> dict[str, Any]:
+    """Arguments of ``from_pretrained``: the pinned commit, and no code from the model's repository."""
     return {"trust_remote_code": False, **({"revision": backbone.revision} if backbone.revision else {})}
 
 
-def _loaded(backbone: Backbone, what: str, load: Callable[[], Any]) -> Any:
+def loaded(backbone: Backbone, what: str, load: Callable[[], Any]) -> Any:
+    """What ``load`` returns.
+
+    Raises:
+        UserError: it raises; one line names the backbone, ``what`` was loaded and the reason.
+    """
     try:
         return load()
     except Exception as error:  # libraries raise anything from TypeError to types of their own for a broken file
-        raise UserError(f"backbone {backbone.name}: its {what} cannot be loaded ({_first_line(error)})") from error
+        raise UserError(
+            f"{backbone.kind} {backbone.name}: its {what} cannot be loaded ({_first_line(error)})"
+        ) from error
 
 
 def _first_line(error: Exception) -> str:

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from benchmark.attacks import attacks
+from benchmark.attacks.nltk_data import use_nltk_data
 from benchmark.backbones import PACKAGED, locate
 from benchmark.declared_task import declare_task
+from benchmark.environment import MIRROR_VARIABLE
 from benchmark.errors import UserError
 from benchmark.plugins import load_entry_points
 from benchmark.provenance import PACKAGES
-from tasks import DataError, tasks
+from tasks import DataError, Unavailable, tasks
 from tasks.loading import load_task
-
-MIRROR_VARIABLE = "ROAST_BENCH_MIRROR"
 
 FREE_DISK = 2 << 30
 """Bytes that checkpoints of a run with the packaged backbone may take."""
@@ -36,8 +37,8 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at packages, device, memory, disk, backbones, tasks, plug-ins and the mirror; touch no network."""
-    return [*_packages(), *_machine(), *_plugins(), *_backbones(), *_tasks(), *_mirror()]
+    """Look at packages, device, memory, disk, backbones, tasks, plug-ins, the mirror and attacks; touch no network."""
+    return [*_packages(), *_machine(), *_plugins(), *_backbones(), *_tasks(), *_mirror(), *_attacks()]
 
 
 def _packages() -> Iterator[Finding]:
@@ -84,9 +85,14 @@ def _tasks() -> Iterator[Finding]:
     mirror = Path(os.environ[MIRROR_VARIABLE]) if os.environ.get(MIRROR_VARIABLE) else None
     for name in tasks:
         try:
-            data = load_task(declare_task(name), mirror=mirror)
+            task = declare_task(name)
+            if mirror is None and task.reads_hub:
+                yield Finding(f"task {name}", "note", "reads the Hugging Face hub, which is not asked here")
+                continue
+            data = load_task(task, mirror=mirror)
         except (DataError, UserError) as error:
-            yield Finding(f"task {name}", "missing", str(error))
+            optional = isinstance(error, Unavailable) and task.reads_hub  # a mirror need not hold every task
+            yield Finding(f"task {name}", "note" if optional else "missing", str(error))
             continue
         rows = ", ".join(f"{key} {len(part.examples):,}" for key, part in data.evaluation.items())
         yield Finding(f"task {name}", "ok", f"train {len(data.training.examples):,}, {rows} texts")
@@ -102,3 +108,20 @@ def _mirror() -> Iterator[Finding]:
         yield Finding("mirror", "missing", f"{folder} is not a folder", f"unset {MIRROR_VARIABLE} or correct it")
     else:
         yield Finding("mirror", "ok", folder)
+
+
+def _attacks() -> Iterator[Finding]:
+    """Attacks, then what they lack; an attack that is not used needs nothing, so all of it is a note."""
+    if mirror := os.environ.get(MIRROR_VARIABLE):
+        use_nltk_data(Path(mirror) / "nltk_data")
+    needed = dict.fromkeys(resource for attack in attacks.values() for resource in attack.resources)
+    missing = {resource: found for resource in needed if (found := resource.missing())}
+    for name, attack in sorted(attacks.items()):
+        lacking = [resource.name for resource in attack.resources if resource in missing]
+        yield (
+            Finding(f"attack {name}", "note", f"lacks {', '.join(lacking)}")
+            if lacking
+            else Finding(f"attack {name}", "ok", "ready")
+        )
+    for resource, found in missing.items():
+        yield Finding(f"for attacks, {resource.name}", "note", found.reason, found.remedy)

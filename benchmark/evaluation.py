@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from benchmark.progress import Reporter
     from benchmark.stopwatch import Stopwatch
     from benchmark.suite import AttackSettings, EvaluationSettings
-    from tasks.loading import LoadedTask, Part
+    from tasks.loading import LoadedEvaluation, Part
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Evaluation:
 
 def evaluate(
     predictor: Predictor,
-    data: LoadedTask,
+    data: LoadedEvaluation,
     settings: EvaluationSettings,
     attacks: Sequence[AttackSettings],
     folder: Path,
@@ -90,7 +90,9 @@ def fingerprint(part: Part, truncated: int = 0) -> DataFingerprint:
     )
 
 
-def _predict_all(data: LoadedTask, predictor: Predictor, folder: Path, reporter: Reporter) -> dict[str, EvaluatedSet]:
+def _predict_all(
+    data: LoadedEvaluation, predictor: Predictor, folder: Path, reporter: Reporter
+) -> dict[str, EvaluatedSet]:
     sets = {item.name: item for item in data.task.evaluation_sets}
     evaluated: dict[str, EvaluatedSet] = {}
     total = sum(len(part.examples) for part in data.evaluation.values())

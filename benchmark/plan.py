@@ -11,11 +11,14 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from benchmark.attacked_set import check_attacks
 from benchmark.attacks import attacks
+from benchmark.attacks.resources import require_resources
 from benchmark.backbones import Backbone, locate
 from benchmark.chosen_methods import find_method, find_methods
 from benchmark.declared_task import declare_task
 from benchmark.errors import UserError
+from benchmark.file_sets import file_fingerprints, training_fingerprint, with_file_sets
 from benchmark.lookup import find, nearest
 from benchmark.plugins import plugin_sources
 from benchmark.suite import AttackSettings, EvaluationSettings, Suite, TrainingSettings, first_problem
@@ -45,7 +48,7 @@ class Cell:
     mirror: str | None
     """Fingerprint of the mirror that hub data sets are read from."""
     files: Mapping[str, str] = field(default_factory=dict)
-    """Evaluation set that is read from a file of the user's → sha256 of the file."""
+    """Evaluation set, or the training data, read from a file of the user's → sha256 of the file and how it is read."""
 
     def resolved(self) -> dict[str, Any]:
         """Everything that determines the result, after defaults, as JSON values."""
@@ -66,7 +69,7 @@ class Cell:
         if self.plugin_sources:
             values["plugin_sources"] = dict(self.plugin_sources)
         if self.files:
-            values["evaluation_set_files"] = dict(self.files)
+            values["files"] = dict(self.files)
         if self.mirror is not None:
             values["mirror"] = self.mirror
         return values
@@ -74,7 +77,7 @@ class Cell:
     @property
     def config_hash(self) -> str:
         """Hash of `resolved`; a cell with another configuration never takes this one's place."""
-        return hashlib.sha256(json.dumps(self.resolved(), sort_keys=True).encode()).hexdigest()[:12]
+        return hash_of(self.resolved())
 
     @property
     def folder(self) -> Path:
@@ -106,23 +109,37 @@ class Cell:
         return f"{self.task.name} · {self.backbone.name} · {self.method_name} · seed {self.seed}"
 
 
-def plan(suite: Suite, mirror: Path | None = None) -> list[Cell]:
+def plan(
+    suite: Suite, mirror: Path | None = None, *, eval_sets: Sequence[str] = (), transfer_sets: Path | None = None
+) -> list[Cell]:
     """All cells of a suite, in the order they run: by task, backbone, seed, then method.
 
     Args:
         suite: what to combine.
         mirror: folder that hub data sets are read from; which one is part of a cell's identity.
+        eval_sets: evaluation sets of the user's that every task gets, as `benchmark.file_sets.with_file_sets` reads
+            them; the content of their files is part of a cell's identity.
+        transfer_sets: folder of the transfer sets; None is the default one.
 
     Raises:
-        UserError: a task, backbone, method, attack or hyper-parameter is unknown, or a value is out of range.
+        UserError: a task, backbone, method, attack or hyper-parameter is unknown, a value is out of range, a file
+            cannot be read, or an attack's resources are not on the machine.
     """
-    chosen_tasks = [declare_task(name) for name in _distinct(suite.tasks)]
-    mirror_identity = None if mirror is None else _identity_of(mirror)
+    chosen_tasks = [with_file_sets(declare_task(name), eval_sets, transfer_sets) for name in _distinct(suite.tasks)]
+    files = {task.name: {**training_fingerprint(task), **file_fingerprints(task)} for task in chosen_tasks}
+    mirror_identity = None if mirror is None else identity_of_mirror(mirror)
     chosen_methods = find_methods(suite.methods)
     given_values = canonical_keys(suite.hyper_parameters)
     backbones = [locate(name) for name in _distinct(suite.backbones)]
-    builders = {settings.recipe: find("attack", settings.recipe, attacks).build for settings in suite.attacks}
+    recipes = [settings.recipe for settings in suite.attacks]
+    for recipe in recipes:
+        require_resources(find("attack", recipe, attacks))
+    for task in chosen_tasks:
+        check_attacks(suite.attacks, task)
+    sources = {task.name: sources_of(task, recipes) for task in chosen_tasks}
     given = suite.model_dump(mode="json", exclude_unset=True)
+    if eval_sets:
+        given["eval_sets"] = list(eval_sets)
     return [
         Cell(
             suite=suite.name,
@@ -137,20 +154,30 @@ def plan(suite: Suite, mirror: Path | None = None) -> list[Cell]:
             attacks=tuple(dict.fromkeys(suite.attacks)),
             mirror=mirror_identity if task.reads_hub else None,
             given=given,
-            plugin_sources={
-                what: plugin_sources[made.__module__]
-                for what, made in (
-                    (f"task {task.name}", tasks[task.name]),
-                    *((f"attack {key}", b) for key, b in builders.items()),
-                )
-                if made.__module__ in plugin_sources
-            },
+            files=files[task.name],
+            plugin_sources=sources[task.name],
         )
         for task in chosen_tasks
         for backbone in backbones
         for seed in dict.fromkeys(suite.seeds)
         for name, method in chosen_methods.items()
     ]
+
+
+def hash_of(resolved: Mapping[str, Any]) -> str:
+    """The hash that stands for a resolved configuration."""
+    return hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def sources_of(task: Task, recipes: Sequence[str]) -> dict[str, str]:
+    """Task and attacks that come from a plug-in → sha256 of its file, or its package and version.
+
+    Raises:
+        UserError: there is no attack of one of the names.
+    """
+    made: dict[str, Any] = {f"task {task.name}": tasks[task.name]}
+    made |= {f"attack {recipe}": find("attack", recipe, attacks).build for recipe in recipes}
+    return {what: plugin_sources[it.__module__] for what, it in made.items() if it.__module__ in plugin_sources}
 
 
 def canonical_keys(values: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -183,7 +210,12 @@ def hyper_parameters(name: str, method: type[Method], family: str, given: Mappin
     return values
 
 
-def _identity_of(mirror: Path) -> str:
+def identity_of_mirror(mirror: Path) -> str:
+    """What tells a mirror's data from others': a hash of its manifest.
+
+    Raises:
+        UserError: it has none.
+    """
     manifest = mirror / "MANIFEST.json"
     try:
         return hashlib.sha256(manifest.read_bytes()).hexdigest()

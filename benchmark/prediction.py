@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from benchmark.white_box import WhiteBox
+
 TOKENS_PER_BATCH = 4_096
 """Padded tokens of one batch; keeps a batch's activations within the processor's caches."""
 
@@ -76,6 +78,16 @@ class Predictor:
             self._model.train(was_training)
         classes = int(self._model.config.num_labels)
         return Prediction(np.concatenate(parts) if parts else np.zeros((0, classes), np.float32), truncated)
+
+    def white_box(self) -> WhiteBox:
+        """The model, opened for attacks that look at its gradients.
+
+        Raises:
+            UserError: its tokenizer does not say which characters a token stands for.
+        """
+        from benchmark.white_box import WhiteBox
+
+        return WhiteBox(self._model, self._tokenizer, self._max_length)
 
     def _tokenize(self, examples: Examples, start: int, end: int) -> tuple[dict[str, list[list[int]]], int]:
         columns = examples.select(range(start, end)).columns()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime
 import os
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from benchmark.attacked_set import check_attacks
 from benchmark.errors import UserError
+from benchmark.file_sets import check_pairs
 from benchmark.plan import Cell
 from benchmark.progress import Reporter
 from leaderboard.record import Failure, Record, RecordError, find_records, read_record
@@ -17,15 +20,18 @@ from leaderboard.replace_file import replace_file
 from tasks import DataError
 from tasks.loading import LoadedTask, load_task
 
+if TYPE_CHECKING:
+    from benchmark.cell import Identified
+
 
 @dataclass(frozen=True)
 class RunOutcome:
     """What became of the cells."""
 
-    finished: tuple[Cell, ...]
-    skipped: tuple[Cell, ...]
+    finished: tuple[Identified, ...]
+    skipped: tuple[Identified, ...]
     """Finished by an earlier run."""
-    failed: tuple[Cell, ...]
+    failed: tuple[Identified, ...]
 
 
 def run_cells(
@@ -40,7 +46,7 @@ def run_cells(
         UserError: the output folder cannot be written, a record there cannot be used, or data cannot be had.
     """
     make_writable(out)
-    done = _finished_records(out, cells)
+    done = finished_records(out, cells)
     pending: list[Cell] = []
     skipped: list[Cell] = []
     for cell in cells:
@@ -54,14 +60,22 @@ def run_cells(
     data = _load_data(pending, mirror, reporter)
     finished: list[Cell] = []
     failed: list[Cell] = []
+    truncated: dict[str, str] = {}
     reporter.start_cells(len(pending))
     for number, cell in enumerate(pending, start=1):
         reporter.say(f"cell {number} of {len(pending)}: {cell}")
-        if _run_one(cell, data[_data_key(cell)], out, reporter, keep_model):
+        record = _run_one(cell, data[_data_key(cell)], out, reporter, keep_model)
+        if record.status == "finished":
             finished.append(cell)
+            truncated.setdefault(
+                f"task {cell.task.name} on {cell.backbone.name}", truncated_sets(record, cell.training.max_length)
+            )
         else:
             failed.append(cell)
         reporter.finish_cell()
+    for place, sets in truncated.items():
+        if sets:
+            reporter.say(f"{place}: {sets}")
     return RunOutcome(tuple(finished), tuple(skipped), tuple(failed))
 
 
@@ -100,24 +114,42 @@ def cannot_be_written(folder: Path, error: OSError) -> UserError:
     )
 
 
-def _run_one(cell: Cell, data: LoadedTask, out: Path, reporter: Reporter, keep_model: bool) -> bool:
+def truncated_sets(record: Record, max_length: int) -> str:
+    """Which texts the model saw the beginning of only; empty where it saw all of each."""
+    sets = [
+        f"{item.truncated:,} of {item.rows:,} in {name}"
+        for name, item in record.evaluation_sets.items()
+        if item.truncated
+    ]
+    return f"texts cut at {max_length} tokens: {', '.join(sets)}." if sets else ""
+
+
+def _run_one(cell: Cell, data: LoadedTask, out: Path, reporter: Reporter, keep_model: bool) -> Record:
     from benchmark.cell import remove_checkpoints, run_cell  # torch and transformers take seconds to import
 
     folder = out / cell.folder
+    record = leave_record(cell, lambda: run_cell(cell, data, folder, reporter, keep_model=keep_model), out, reporter)
+    if record.status == "finished":
+        remove_checkpoints(folder)
+    return record
+
+
+def leave_record(cell: Identified, work: Callable[[], Record], out: Path, reporter: Reporter) -> Record:
+    """Do the work and write the record that it returns; where it raises, one of the failure."""
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     try:
-        record = run_cell(cell, data, folder, reporter, keep_model=keep_model)
+        record = work()
         content = serialised(record)
     except Exception as error:
         record = _failure(cell, started, error)
         content = serialised(record)
         reporter.say(f"  failed: {type(error).__name__}: {' '.join(str(error).split())}")
-    folder.mkdir(parents=True, exist_ok=True)
-    replace_file(out / cell.record_path, content)
+    path = out / cell.record_path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, content)
     if record.status == "finished":
-        remove_checkpoints(folder)
         reporter.say(f"  finished in {sum(record.seconds.values()):.0f} s")
-    return record.status == "finished"
+    return record
 
 
 def serialised(record: Record) -> bytes:
@@ -125,14 +157,14 @@ def serialised(record: Record) -> bytes:
     return record.model_dump_json(indent=2).encode() + b"\n"
 
 
-def _failure(cell: Cell, started: str, error: Exception) -> Record:
+def _failure(cell: Identified, started: str, error: Exception) -> Record:
     from benchmark.cell import origin
 
     failure = Failure(kind=type(error).__name__, message=str(error), traceback=traceback.format_exc())
     return Record(status="failed", failure=failure, **origin(cell, started))
 
 
-def _finished_records(out: Path, cells: Sequence[Cell]) -> set[Path]:
+def finished_records(out: Path, cells: Sequence[Identified]) -> set[Path]:
     """Records of finished cells, each read once.
 
     All below the folder are read, also those of other plans: one that the leaderboard cannot read is refused before
@@ -176,6 +208,8 @@ def _load_data(cells: Sequence[Cell], mirror: Path | None, reporter: Reporter) -
             )
         except DataError as error:
             raise UserError(str(error)) from None
+        check_pairs(data)
+        check_attacks(cell.attacks, cell.task, data.missing)
         if len(data.training.examples) < cell.training.batch_size:
             raise UserError(
                 f"training.batch_size is {cell.training.batch_size}, but there are only "

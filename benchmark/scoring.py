@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -12,17 +14,31 @@ from benchmark.metrics import (
     UndefinedMetric,
     accuracy,
     anomaly_scores,
-    aupr,
-    auroc,
+    brier_score,
+    calibration_error_adaptive,
     calibration_error_cross_fitted,
     calibration_error_raw,
-    fpr_at_95_tpr,
+    detection,
+    energy_scores,
+    labels_of_merged_predictions,
+    max_logit_scores,
+    merge_probabilities,
+    negative_log_likelihood,
 )
 from leaderboard.record import AttackResult, MergedClasses, Score
 from tasks import Role
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+Projection = Literal["probabilities", "predictions"]
+"""How a set with fewer classes than the model is scored: its probabilities merged, or its predictions alone."""
+
+ANOMALY_SCORES = {"": anomaly_scores, "_energy": energy_scores, "_max_logit": max_logit_scores}
+"""What is appended to a metric's name → the score of the logits that it was computed from."""
+
+NOT_MISCLASSIFICATION = "input reduction"
+"""How the reason starts that an attack without an accuracy gives where its goal is not a wrong prediction."""
 
 
 @dataclass(frozen=True)
@@ -40,29 +56,40 @@ class PredictedSet:
 
 def percent(compute: Callable[[], float], sets: tuple[str, ...], *, higher_is_better: bool = True) -> Score:
     """A metric in [0, 1] as a score in percent; null with the reason where the metric is undefined."""
-    try:
-        return Score(value=100.0 * compute(), higher_is_better=higher_is_better, sets=sets)
-    except UndefinedMetric as error:
-        return Score(value=None, reason=str(error), higher_is_better=higher_is_better, sets=sets)
+    return _score(lambda: 100.0 * compute(), sets, "percent", higher_is_better)
 
 
 def score_sets(
-    sets: Mapping[str, PredictedSet],
-    in_distribution_test: str,
-    projection: Literal["probabilities", "predictions"] = "probabilities",
+    sets: Mapping[str, PredictedSet], in_distribution_test: str, projection: Projection = "probabilities"
 ) -> dict[str, dict[str, Score]]:
     """Every metric of every set.
 
-    Labelled sets get accuracy, ece (ten-fold temperature rule) and ece_raw; anomaly sets get auroc, aupr and fpr95
-    against the in-distribution test set.
+    Labelled sets get accuracy, ece (ten-fold temperature rule), ece_raw, ece_adaptive, nll (nats) and brier; anomaly
+    sets get auroc, aupr and fpr95 against the in-distribution test set, from the confidence, and with the suffixes
+    _energy and _max_logit from those scores. Anomaly sets are scored on the model's own classes.
+
+    Args:
+        sets: name → the set.
+        in_distribution_test: the set that anomalies are told from; needed only where there are anomaly sets.
+        projection: how a set with fewer classes than the model is scored.
+
+    Raises:
+        ValueError: a set's logits are not finite or its labels out of range; the message names set and row.
     """
-    normal = anomaly_scores(sets[in_distribution_test].logits)
-    return {
-        name: _score_anomalies(name, predicted.logits, normal, in_distribution_test)
-        if predicted.labels is None
-        else _score_labelled(name, predicted.logits, predicted.labels)
-        for name, predicted in sets.items()
-    }
+    normal: dict[str, NDArray[np.float64]] = {}
+    if not all(predicted.role.labelled for predicted in sets.values()):
+        if in_distribution_test not in sets:
+            raise ValueError(f"evaluation set {in_distribution_test}: has no logits to tell anomalies from")
+        with _naming(in_distribution_test):
+            normal = {suffix: score(sets[in_distribution_test].logits) for suffix, score in ANOMALY_SCORES.items()}
+    scored: dict[str, dict[str, Score]] = {}
+    for name, predicted in sets.items():
+        with _naming(name):
+            if predicted.role.labelled:
+                scored[name] = _score_labelled(name, predicted, projection)
+            else:
+                scored[name] = _score_anomalies((name, in_distribution_test), predicted.logits, normal)
+    return scored
 
 
 def perspectives(
@@ -71,10 +98,12 @@ def perspectives(
     """The five perspectives: means over the sets of a role, each with the sets it covers.
 
     acc_adv is the mean accuracy on static adversarial sets; where the task has none, the mean accuracy under the live
-    attacks.
+    attacks. An attack that does not aim at wrong predictions takes no part.
     """
     labelled = [name for name, role in roles.items() if role.labelled]
-    under_attack = {attack.column: attack.accuracy_under_attack for attack in attacks}
+    under_attack = {
+        attack.column: attack.accuracy_under_attack for attack in attacks if _aims_at_wrong_predictions(attack)
+    }
     static = _having(roles, Role.ADVERSARIAL)
     adversarial = {name: set_scores[name]["accuracy"] for name in static} if static else under_attack
     return {
@@ -86,25 +115,79 @@ def perspectives(
     }
 
 
-def _score_labelled(name: str, logits: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, Score]:
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Let an error say which set it is about."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"evaluation set {name}: {error}") from None
+
+
+def _score_labelled(name: str, predicted: PredictedSet, projection: Projection) -> dict[str, Score]:
+    if predicted.labels is None:
+        raise ValueError(f"has no labels; an {predicted.role} set needs them")
+    logits: NDArray[np.floating] = predicted.logits
+    labels = predicted.labels
+    without_probabilities = False
+    if predicted.projection is not None and projection == "probabilities":
+        logits = merge_probabilities(logits, predicted.projection.groups)
+    elif predicted.projection is not None:
+        labels = labels_of_merged_predictions(logits, labels, predicted.projection.groups)
+        without_probabilities = True
+
+    def of_the_label(metric: Callable[[NDArray[np.floating], NDArray[np.int64]], float]) -> float:
+        if without_probabilities:
+            raise UndefinedMetric("merged predictions leave no probabilities of the merged classes")
+        return metric(logits, labels)
+
     covers = (name,)
     return {
         "accuracy": percent(lambda: accuracy(logits, labels), covers),
         "ece": percent(lambda: calibration_error_cross_fitted(logits, labels), covers, higher_is_better=False),
         "ece_raw": percent(lambda: calibration_error_raw(logits, labels), covers, higher_is_better=False),
+        "ece_adaptive": percent(lambda: calibration_error_adaptive(logits, labels), covers, higher_is_better=False),
+        "nll": _score(lambda: of_the_label(negative_log_likelihood), covers, "nats", higher_is_better=False),
+        "brier": _score(lambda: of_the_label(brier_score), covers, "none", higher_is_better=False),
     }
 
 
 def _score_anomalies(
-    name: str, logits: NDArray[np.float32], normal: NDArray[np.float64], in_distribution_test: str
+    covers: tuple[str, str], logits: NDArray[np.float32], normal: Mapping[str, NDArray[np.float64]]
 ) -> dict[str, Score]:
-    anomalous = anomaly_scores(logits)
-    covers = (name, in_distribution_test)
     return {
-        "auroc": percent(lambda: auroc(normal, anomalous), covers),
-        "aupr": percent(lambda: aupr(normal, anomalous), covers),
-        "fpr95": percent(lambda: fpr_at_95_tpr(normal, anomalous), covers, higher_is_better=False),
+        f"{metric}{suffix}": score
+        for suffix, anomaly_score in ANOMALY_SCORES.items()
+        for metric, score in _score_detection(covers, normal[suffix], anomaly_score(logits)).items()
     }
+
+
+def _score_detection(
+    covers: tuple[str, str], normal: NDArray[np.float64], anomalous: NDArray[np.float64]
+) -> dict[str, Score]:
+    detect = cache(lambda: detection(normal, anomalous))
+    return {
+        "auroc": percent(lambda: detect().auroc, covers),
+        "aupr": percent(lambda: detect().aupr, covers),
+        "fpr95": percent(lambda: detect().fpr_at_95_tpr, covers, higher_is_better=False),
+    }
+
+
+def _score(
+    compute: Callable[[], float],
+    sets: tuple[str, ...],
+    unit: Literal["percent", "nats", "none"],
+    higher_is_better: bool,
+) -> Score:
+    try:
+        return Score(value=compute(), unit=unit, higher_is_better=higher_is_better, sets=sets)
+    except UndefinedMetric as error:
+        return Score(value=None, unit=unit, reason=str(error), higher_is_better=higher_is_better, sets=sets)
+
+
+def _aims_at_wrong_predictions(attack: AttackResult) -> bool:
+    under_attack = attack.accuracy_under_attack
+    return under_attack.value is not None or not (under_attack.reason or "").startswith(NOT_MISCLASSIFICATION)
 
 
 def _having(roles: Mapping[str, Role], wanted: Role) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,14 +34,25 @@ def store_logits(path: Path, logits: NDArray[np.float32], labels: tuple[int, ...
     return hashlib.sha256(data).hexdigest()
 
 
-def read_logits(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64] | None]:
+def read_logits(path: Path, sha256: str | None = None) -> tuple[NDArray[np.float32], NDArray[np.int64] | None]:
     """Logits and labels (None for an unlabelled set) from a file of `store_logits`.
 
+    Args:
+        path: the file.
+        sha256: what its bytes must hash to; None is not checked.
+
     Raises:
-        UserError: the file is missing, truncated or not such a file.
+        UserError: the file is missing, truncated or not such a file, or has another sha256.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: is not a file of stored logits ({error.strerror}).") from None
+    found = hashlib.sha256(data).hexdigest()
+    if sha256 is not None and found != sha256:
+        raise UserError(f"{path}: has sha256 {found[:12]}…, the record says {sha256[:12]}…; it is not what was scored.")
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
             return stored["logits"], stored.get("labels")
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{path}: is not a file of stored logits ({error}).") from None

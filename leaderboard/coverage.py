@@ -59,7 +59,7 @@ def data_notes(records: Sequence[Record]) -> list[str]:
         for name, why in record.missing_sets.items():
             missing[name] = min(missing.get(name, why), why)
     if missing:
-        listed = [f"{one_line(name)} ({one_line(why)})" for name, why in sorted(missing.items())]
+        listed = [f"{one_line(name)} ({one_line(why).rstrip('.')})" for name, why in sorted(missing.items())]
         notes.append(f"Missing sets: {', '.join(listed)}.")
     cut = [
         f"{one_line(name)} {data.truncated:,} of {data.rows:,}"

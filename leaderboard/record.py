@@ -71,7 +71,7 @@ class Score(_Part):
     """One number, with what is needed to read it."""
 
     value: float | None = Field(description="the score, or null where it is undefined")
-    unit: Literal["percent", "nats", "queries", "words", "cosine"] = "percent"
+    unit: Literal["percent", "nats", "queries", "words", "cosine", "none"] = "percent"
     higher_is_better: bool = True
     sets: tuple[str, ...] = Field(description="the evaluation sets or attacks the value covers")
     reason: str | None = Field(default=None, description="why the value is null")
@@ -94,18 +94,24 @@ class AttackResult(_Part):
     succeeded: int = Field(ge=0)
     failed: int = Field(ge=0)
     skipped: int = Field(ge=0, description="misclassified before the attack: they count as wrong")
+    truncated: int = Field(
+        default=0, ge=0, description="attacked texts longer than the maximum length: what was cut plays no part"
+    )
     field: Literal["premise", "hypothesis", "both"] | None = Field(
         default=None, description="which text of a pair was attacked; null for single texts"
     )
     accuracy_under_attack: Score
     attack_success_rate: Score
     words_changed: Score | None = Field(default=None, description="mean over successful attacks")
+    words_left: Score | None = Field(
+        default=None, description="mean over attacked texts, of attacks that shorten; null for others"
+    )
     queries_per_text: Score | None = Field(default=None, description="mean over attacked texts")
     similarity: Score | None = Field(
         default=None, description="mean cosine of sentence embeddings, original to attacked, over successful attacks"
     )
     queries: int = Field(ge=0, description="model queries in total")
-    seconds: float = Field(ge=0)
+    seconds: float = Field(ge=0, description="wall time; of the last part where an interrupted attack was resumed")
     texts: str | None = Field(default=None, description="Parquet file of the attacked texts, relative to the record")
 
     @property

@@ -94,11 +94,23 @@ def undefined_notes(runs: Runs, columns: Sequence[Column]) -> list[str]:
 
 
 def _variant(record: Record) -> Any:
-    """What tells two rows of one method apart: its hyper-parameters, and its source where it came from a plug-in."""
+    """What tells two rows of one method apart: its hyper-parameters, and its source where it came from a plug-in.
+
+    Of a checkpoint that was fine-tuned elsewhere it is which one, and in which order its labels were read.
+    """
     resolved = record.configuration.resolved
+    checkpoint = resolved.get("checkpoint")
+    if isinstance(checkpoint, dict):
+        return {"checkpoint": _short(str(checkpoint.get("identity"))), "labels": checkpoint.get("labels")}
     given = resolved.get("hyper_parameters") or {}
     source = resolved.get("method_source")
     return {**given, "source": str(source)[:8]} if source and isinstance(given, dict) else given
+
+
+def _short(identity: str) -> str:
+    """``sha256:…`` or ``hub:<id>@<commit>`` with the first twelve digits of the hash."""
+    place, mark, digest = identity.rpartition("@" if "@" in identity else ":")
+    return f"{place}{mark}{digest[:12]}"
 
 
 def _labels(rows: Iterable[_RowKey]) -> dict[_RowKey, str]:

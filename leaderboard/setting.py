@@ -11,7 +11,7 @@ from typing import Any
 from leaderboard.one_line import one_line
 from leaderboard.record import PERSPECTIVES, DataFingerprint, Record
 
-_OF_THE_ROW = frozenset({"method", "method_source", "seed", "hyper_parameters"})
+_OF_THE_ROW = frozenset({"method", "method_source", "seed", "hyper_parameters", "checkpoint"})
 """Keys of the resolved configuration that tell rows and seeds apart instead of tables."""
 
 _ABSENT = "–"

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tasks.hub_source import HubSource
-from tasks.sources import HeldOut, Remainder, Source
+from tasks.hub_source import hub_sources
+from tasks.sources import Source
 
 NAME_PATTERN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 """Names of tasks and sets: they appear on the command line, in paths and in tables."""
@@ -65,6 +65,8 @@ class EvaluationSet:
     """Rows of the whole set, after its filters; data with another count that are not partial are refused."""
     projection: Projection | None = None
     """Where the set has fewer classes than the task: its labels are indices into the projection's."""
+    sample_size: int | None = None
+    """Texts of it that are scored at most, a fixed sample; None is all."""
     note: str = ""
 
 
@@ -88,11 +90,13 @@ class Task:
     evaluation_sets: tuple[EvaluationSet, ...]
     in_distribution_test: str
     """The set that anomalies are told from, and that live attacks start from."""
+    smaller_task: str | None = None
+    """Name of a task of the same kind that needs less data; offered where these cannot be had."""
 
     @property
     def reads_hub(self) -> bool:
         """Whether any of its texts come from the hub or, in its place, a mirror."""
-        return any(_reads_hub(source) for source in (self.training, *(item.source for item in self.evaluation_sets)))
+        return any(hub_sources(source) for source in (self.training, *(item.source for item in self.evaluation_sets)))
 
     def __post_init__(self) -> None:
         names = [evaluation_set.name for evaluation_set in self.evaluation_sets]
@@ -117,9 +121,3 @@ class Task:
                 f"task {self.name}: in_distribution_test is {self.in_distribution_test!r}, "
                 "which is not among its in-distribution sets."
             )
-
-
-def _reads_hub(source: Source) -> bool:
-    while isinstance(source, HeldOut | Remainder):
-        source = source.source
-    return isinstance(source, HubSource)

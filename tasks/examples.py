@@ -62,5 +62,24 @@ class Examples:
         return digest.hexdigest()
 
 
+def concatenated(parts: Sequence[Examples]) -> Examples:
+    """Examples one after another; at least one part.
+
+    Raises:
+        ValueError: some are pairs or have labels and others not.
+    """
+    for kind in ("second_texts", "labels"):
+        if len({getattr(part, kind) is None for part in parts}) > 1:
+            raise ValueError(f"{kind} are given for some parts only.")
+    first = parts[0]
+    return Examples(
+        texts=tuple(text for part in parts for text in part.texts),
+        second_texts=None
+        if first.second_texts is None
+        else tuple(text for part in parts for text in part.second_texts or ()),
+        labels=None if first.labels is None else tuple(label for part in parts for label in part.labels or ()),
+    )
+
+
 def _letters(text: str) -> str:
     return NEITHER_LETTER_NOR_DIGIT.sub("", unicodedata.normalize("NFC", text.casefold()))

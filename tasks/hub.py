@@ -4,24 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tasks.columns import check_columns
+from tasks.columns import Table, check_columns, top_column
 from tasks.errors import Unavailable
+
+if TYPE_CHECKING:
+    import datasets
 
 PROBE_SECONDS = 10.0
 """How long the hub may take to answer at all."""
 
 
-def hub_columns(dataset: str, config: str, split: str, revision: str, wanted: Sequence[str]) -> dict[str, list[Any]]:
+def hub_table(dataset: str, config: str, split: str, revision: str | None, wanted: Sequence[str]) -> Table:
     """Columns of a split at a revision, from the local cache where it is there.
 
+    Args:
+        dataset: its name on the hub.
+        config: which of its configurations.
+        split: which of its splits.
+        revision: commit of its repository; None is whatever is newest.
+        wanted: columns, or fields of nested ones by a dotted path.
+
     Raises:
-        DataError: the split cannot be had at that revision, or has not all wanted columns.
+        Unavailable: the split cannot be had at that revision.
+        DataError: it has not all wanted columns.
     """
     import datasets
 
-    place = f"{dataset} ({config}, {split})"
+    table = hub_split(dataset, config, split, revision)
+    place = _place(dataset, config, split)
+    columns = list(dict.fromkeys(top_column(column, table.column_names) for column in wanted))
+    check_columns(table.column_names, columns, place)
+    return Table(
+        dict(table.select_columns(columns).to_dict()),
+        place,
+        {
+            name: tuple(feature.names)
+            for name, feature in table.features.items()
+            if isinstance(feature, datasets.ClassLabel)
+        },
+    )
+
+
+def hub_split(dataset: str, config: str, split: str, revision: str | None) -> datasets.Dataset:
+    """A whole split, every column as the hub has it.
+
+    Raises:
+        Unavailable: it cannot be had at that revision.
+    """
+    import datasets
+
+    place = _place(dataset, config, split)
     if not hub_answers():
         # Without this each data set waits for five retries, about 23 seconds, before the cache is looked at.
         datasets.config.HF_HUB_OFFLINE = True
@@ -29,13 +63,13 @@ def hub_columns(dataset: str, config: str, split: str, revision: str, wanted: Se
         table = datasets.load_dataset(dataset, config, split=split, revision=revision)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        remedy = "" if "scripts are no longer supported" in reason else "check the connection or "
         raise Unavailable(
-            f"{place}: cannot be loaded from the hub ({reason}); "
-            "check the connection or name a mirror folder with --mirror."
+            f"{place}: cannot be loaded from the hub ({reason}); {remedy}name a mirror folder with --mirror."
         ) from error
-    _check_revision(table.info.download_checksums, revision, place)
-    check_columns(table.column_names, wanted, place)
-    return dict(table.select_columns(list(wanted)).to_dict())
+    if revision is not None:
+        _check_revision(table.info.download_checksums, revision, place)
+    return table
 
 
 @cache
@@ -49,6 +83,10 @@ def hub_answers() -> bool:
     except Exception:  # of whichever HTTP library huggingface_hub uses
         return False
     return True
+
+
+def _place(dataset: str, config: str, split: str) -> str:
+    return f"{dataset} ({config}, {split})"
 
 
 def _check_revision(downloads: Any, revision: str, place: str) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tasks.columns import check_columns, texts_of
-from tasks.errors import DataError, Unavailable
+from tasks.columns import Table, is_blank, joined, texts_of
+from tasks.errors import Unavailable
 from tasks.examples import Examples
-from tasks.hub import hub_columns
-from tasks.sources import Loaded
+from tasks.hub import hub_table
+from tasks.label_codes import label_indices
+from tasks.mirror import mirror_table
+from tasks.sources import HeldOut, Joined, Loaded, Remainder, Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,83 +21,108 @@ class HubSource:
     """One split of a data set on the Hugging Face hub, at a pinned revision, or its file in a mirror.
 
     A mirror holds ``<dataset>/<config>/<split>.parquet`` in the hub's schema, and ``MANIFEST.json`` which says of each
-    file whether it is partial.
+    file whether it is partial, and its sha256. Columns are given by name, fields of nested ones by a dotted path
+    (``translation.en``).
     """
 
     dataset: str
     config: str
     split: str
-    revision: str
-    """Commit of the data set's repository."""
+    revision: str | None = None
+    """Commit of the data set's repository; None where it is not pinned: the newest is loaded then."""
     text: str
+    joined_with: str | None = None
+    """A second column of the same text: question pairs as one anomaly, or a title before its review."""
     second_text: str | None = None
     label: str | None = None
     labels: Mapping[Any, int] = field(default_factory=dict)
-    """Value in the label column → index of the task's label; rows with other values are left out."""
+    """Label → index of the task's label. A label is written by the name that the data set's own schema gives its code;
+    as the column holds it where the schema has no names."""
+    left_out: tuple[Any, ...] = ()
+    """Labels whose rows are not used. A row whose label is in neither is refused."""
+    skip_blank: bool = False
+    """Leave rows without a text out instead of refusing them."""
     mirror_config: str | None = None
     """The config's name in a mirror, where it differs."""
+    only_in_mirror: str = ""
+    """Why the hub cannot give it, where that is known."""
 
     @property
     def file(self) -> str:
         """Path inside a mirror."""
         return f"{self.dataset}/{self.mirror_config or self.config}/{self.split}.parquet"
 
+    @property
+    def columns(self) -> list[str]:
+        """The columns it reads, nested ones by their path."""
+        named = (self.text, self.joined_with, self.second_text, self.label)
+        return [column for column in named if column is not None]
+
     def load(self, mirror: Path | None) -> Loaded:
-        """Read the mirror's file where a mirror is given, else load from the hub."""
-        if mirror is None:
-            return Loaded(self._examples(self._hub_columns(), self.dataset), partial=False)
-        path = mirror / self.file
-        if not path.is_file():
-            raise Unavailable(f"the mirror has no file {self.file}.")
-        return Loaded(self._examples(self._parquet_columns(path), str(path)), partial=self._partial(mirror))
+        """Read the mirror's file where a mirror is given, else load from the hub.
 
-    def _wanted(self) -> list[str]:
-        return [column for column in (self.text, self.second_text, self.label) if column is not None]
+        Raises:
+            Unavailable: the hub or the mirror does not have it.
+            DataError: it is malformed; says in which row and column.
+        """
+        if mirror is not None:
+            table, partial = mirror_table(mirror, self.file, self.columns)
+            return Loaded(self.examples(table), partial)
+        if self.only_in_mirror:
+            raise Unavailable(
+                f"{self.dataset} ({self.config}, {self.split}): {self.only_in_mirror}; "
+                "name a mirror folder that holds it with --mirror."
+            )
+        table = hub_table(self.dataset, self.config, self.split, self.revision, self.columns)
+        return Loaded(self.examples(table), partial=False)
 
-    def _hub_columns(self) -> dict[str, list[Any]]:
-        return hub_columns(self.dataset, self.config, self.split, self.revision, self._wanted())
+    def examples(self, table: Table) -> Examples:
+        """The used rows of its columns.
 
-    def _parquet_columns(self, path: Path) -> dict[str, list[Any]]:
-        import pyarrow
-        import pyarrow.parquet
+        Raises:
+            DataError: a used row has no text, or any row a label that is not expected.
+        """
+        texts = table.column(self.text)
+        place, column = table.place, self.text
+        if self.joined_with is not None:
+            texts = joined(texts, table.column(self.joined_with))
+            column = f"{self.text} + {self.joined_with}"
+        seconds = None if self.second_text is None else table.column(self.second_text)
+        labels = None if self.label is None else self._indices(table, self.label)
 
-        try:
-            table = pyarrow.parquet.read_table(path)
-        except (OSError, pyarrow.ArrowException) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise DataError(f"{path}: is not a readable Parquet file ({reason}).") from None
-        check_columns(table.column_names, self._wanted(), str(path))
-        return dict(table.select(self._wanted()).to_pydict())
-
-    def _examples(self, columns: dict[str, list[Any]], place: str) -> Examples:
-        kept = range(len(columns[self.text]))
-        labels: tuple[int, ...] | None = None
-        if self.label is not None:
-            values = columns[self.label]
-            kept_rows = [row for row in kept if values[row] in self.labels]
-            labels = tuple(self.labels[values[row]] for row in kept_rows)
-            if not kept_rows:
-                raise DataError(
-                    f"{place}: column {self.label!r} holds none of the expected labels "
-                    f"{', '.join(map(repr, self.labels))}."
-                )
-        else:
-            kept_rows = list(kept)
+        rows = [row for row in range(len(texts)) if labels is None or labels[row] is not None]
+        if self.skip_blank:
+            rows = [row for row in rows if not (is_blank(texts[row]) or (seconds and is_blank(seconds[row])))]
         return Examples(
-            texts=texts_of(columns[self.text], kept_rows, self.text, place),
-            second_texts=None
-            if self.second_text is None
-            else texts_of(columns[self.second_text], kept_rows, self.second_text, place),
-            labels=labels,
+            texts=texts_of(texts, rows, column, place),
+            second_texts=None if seconds is None else texts_of(seconds, rows, str(self.second_text), place),
+            labels=None if labels is None else tuple(index for row in rows if (index := labels[row]) is not None),
         )
 
-    def _partial(self, mirror: Path) -> bool:
-        manifest = mirror / "MANIFEST.json"
-        try:
-            entries = json.loads(manifest.read_text(encoding="utf-8"))["datasets"]
-            partial = {str(entry["file"]): bool(entry["partial"]) for entry in entries}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{manifest}: does not say which files are partial ({error!r}).") from None
-        if self.file not in partial:
-            raise DataError(f"{manifest}: does not list {self.file}, so whether it is partial is not known.")
-        return partial[self.file]
+    def _indices(self, table: Table, column: str) -> list[int | None]:
+        names = table.label_names.get(column)
+        return label_indices(table.column(column), self.labels, self.left_out, names, column, table.place)
+
+
+def hub_sources(source: Source) -> tuple[HubSource, ...]:
+    """The hub data sets that a source is made from; none for texts from elsewhere."""
+    match source:
+        case HubSource():
+            return (source,)
+        case HeldOut() | Remainder():
+            return hub_sources(source.source)
+        case Joined():
+            return tuple(found for part in source.parts for found in hub_sources(part))
+        case _:
+            return ()
+
+
+def hub_origin(source: Source) -> str:
+    """Data sets, configs, splits and revisions of a source, in words, for its card."""
+    splits: dict[tuple[str, str, str | None], list[str]] = {}
+    for found in hub_sources(source):
+        splits.setdefault((found.dataset, found.config, found.revision), []).append(found.split)
+    return "; ".join(
+        f"{dataset} ({config}, {' + '.join(names)})" + (f" at {revision[:12]}" if revision else ", revision not pinned")
+        for (dataset, config, revision), names in splits.items()
+    )

@@ -47,16 +47,22 @@ class Part:
         return hashlib.sha256(json.dumps([content, sorted(self.provenance.items())]).encode()).hexdigest()
 
 
-@dataclass(frozen=True)
-class LoadedTask:
-    """All texts of one run."""
+@dataclass(frozen=True, kw_only=True)
+class LoadedEvaluation:
+    """The texts that a classifier is scored on."""
 
     task: Task
-    training: Part
-    selection: Part
     evaluation: Mapping[str, Part]
     missing: Mapping[str, str]
     """Evaluation set → why it cannot be had."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedTask(LoadedEvaluation):
+    """All texts of one run."""
+
+    training: Part
+    selection: Part
 
 
 def load_task(
@@ -73,7 +79,8 @@ def load_task(
         task: the declaration.
         mirror: folder that hub data sets are read from instead of the hub.
         train_size: training texts to use, a fixed sample; None is all. The selection slice is carved before.
-        evaluation_size: texts of each evaluation set to use at most, a fixed sample; None is all.
+        evaluation_size: texts of each evaluation set to use at most, a fixed sample; None is all. A set of which a
+            sample is scored anyway (`EvaluationSet.sample_size`) is never used beyond that.
         selection: what the kept epoch is chosen on.
 
     Raises:
@@ -81,40 +88,87 @@ def load_task(
             be had are listed as missing.
         DataError: any data are malformed, or have another fingerprint than the pinned one.
     """
-    whole = task.training.load(mirror)
+    whole = _load_training(task, mirror)
     _check_fingerprint("training data", task.training_sha256, whole, task.training_origin)
     _check_labels(f"task {task.name}: its training data", task.labels, whole.examples)
-    aside = min(max(1, int(len(whole.examples) * SELECTION_SHARE)), SELECTION_LIMIT)
-    held_out, rest = split(whole.examples, aside, DATA_SEED)
+    held_out, rest = split_selection(whole.examples)
 
-    evaluation: dict[str, Part] = {}
-    missing: dict[str, str] = {}
-    for evaluation_set in task.evaluation_sets:
-        try:
-            evaluation[evaluation_set.name] = _load_set(evaluation_set, task.labels, mirror, evaluation_size)
-        except Unavailable as error:
-            if evaluation_set.name == task.in_distribution_test:
-                raise
-            missing[evaluation_set.name] = str(error)
+    scored = load_evaluation(task, mirror=mirror, evaluation_size=evaluation_size)
 
     if selection == "held-out":
         training = rest
         chosen_on = Part(held_out, len(held_out), whole.partial)
     else:
         training = whole.examples
-        chosen_on = evaluation[task.in_distribution_test]
+        chosen_on = scored.evaluation[task.in_distribution_test]
     used = sample(training, train_size, DATA_SEED)
-    return LoadedTask(task, Part(used, len(training), whole.partial), chosen_on, evaluation, missing)
+    return LoadedTask(
+        task=task,
+        training=Part(used, len(training), whole.partial),
+        selection=chosen_on,
+        evaluation=scored.evaluation,
+        missing=scored.missing,
+    )
 
 
-def _load_set(evaluation_set: EvaluationSet, labels: Sequence[str], mirror: Path | None, size: int | None) -> Part:
+def load_evaluation(task: Task, *, mirror: Path | None = None, evaluation_size: int | None = None) -> LoadedEvaluation:
+    """Load a task's evaluation sets alone, for a classifier that was fine-tuned elsewhere.
+
+    Args:
+        task: the declaration.
+        mirror: folder that hub data sets are read from instead of the hub.
+        evaluation_size: texts of each set to use at most, a fixed sample; None is all.
+
+    Raises:
+        Unavailable: the in-distribution test set cannot be had. Others that cannot be had are listed as missing.
+        DataError: any data are malformed, or have another fingerprint than the pinned one.
+    """
+    evaluation: dict[str, Part] = {}
+    missing: dict[str, str] = {}
+    for evaluation_set in task.evaluation_sets:
+        try:
+            evaluation[evaluation_set.name] = load_set(task, evaluation_set, mirror, evaluation_size)
+        except Unavailable as error:
+            if evaluation_set.name == task.in_distribution_test:
+                raise Unavailable(_needed(task, f"evaluation set {evaluation_set.name}", error, mirror)) from None
+            missing[evaluation_set.name] = str(error)
+    return LoadedEvaluation(task=task, evaluation=evaluation, missing=missing)
+
+
+def split_selection(training: Examples) -> tuple[Examples, Examples]:
+    """The slice of the training texts that the kept epoch is chosen on, and the rest."""
+    aside = min(max(1, int(len(training) * SELECTION_SHARE)), SELECTION_LIMIT)
+    return split(training, aside, DATA_SEED)
+
+
+def load_set(task: Task, evaluation_set: EvaluationSet, mirror: Path | None, size: int | None = None) -> Part:
+    """Load one evaluation set of a task; arguments and errors as of `load_evaluation`, Unavailable included."""
     loaded = evaluation_set.source.load(mirror)
     _check_fingerprint(evaluation_set.name, evaluation_set.sha256, loaded, evaluation_set.origin)
     _check_rows(evaluation_set, loaded)
     if evaluation_set.role.labelled:
-        own_labels = labels if evaluation_set.projection is None else evaluation_set.projection.labels
+        own_labels = task.labels if evaluation_set.projection is None else evaluation_set.projection.labels
         _check_labels(f"evaluation set {evaluation_set.name} ({evaluation_set.role})", own_labels, loaded.examples)
-    return Part(sample(loaded.examples, size, DATA_SEED), len(loaded.examples), loaded.partial, loaded.provenance)
+    sizes = [limit for limit in (size, evaluation_set.sample_size) if limit is not None]
+    used = sample(loaded.examples, min(sizes, default=None), DATA_SEED)
+    return Part(used, len(loaded.examples), loaded.partial, loaded.provenance)
+
+
+def _load_training(task: Task, mirror: Path | None) -> Loaded:
+    try:
+        return task.training.load(mirror)
+    except Unavailable as error:
+        raise Unavailable(_needed(task, "its training data", error, mirror)) from None
+
+
+def _needed(task: Task, what: str, error: Unavailable, mirror: Path | None) -> str:
+    """What a task cannot do without, why it cannot be had, and where it, or something like it, can."""
+    said = [str(error).removesuffix(".")]
+    if mirror is not None and task.reads_hub:
+        said.append(f"roast-bench data fetch --task {task.name} fills a mirror from the hub")
+    if task.smaller_task is not None:
+        said.append(f"task {task.smaller_task} needs less")
+    return f"task {task.name}: {what}: {'; '.join(said)}."
 
 
 def _check_labels(place: str, labels: Sequence[str], examples: Examples) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tasks.errors import Unavailable
-from tasks.examples import Examples
+from tasks.examples import Examples, concatenated
 from tasks.splits import split
 
 
@@ -82,3 +82,37 @@ class Remainder:
         """The part left."""
         loaded = self.source.load(mirror)
         return Loaded(split(loaded.examples, self.size, self.seed)[1], loaded.partial, loaded.provenance)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joined:
+    """Several sources one after another: the splits of a data set on which nothing is trained."""
+
+    parts: tuple[Source, ...]
+
+    def load(self, mirror: Path | None) -> Loaded:
+        """All texts, in order; partial where any part is.
+
+        Raises:
+            Unavailable: any part is not there: what is left would be another set.
+        """
+        loaded = [part.load(mirror) for part in self.parts]
+        provenance = {key: value for part in loaded for key, value in part.provenance.items()}
+        return Loaded(
+            concatenated([part.examples for part in loaded]), any(part.partial for part in loaded), provenance
+        )
+
+
+@dataclass(frozen=True)
+class NoSource:
+    """A published set that cannot be fetched from anywhere that is known; it is always named as missing."""
+
+    reason: str
+
+    def load(self, mirror: Path | None) -> Loaded:
+        """Say why.
+
+        Raises:
+            Unavailable: always.
+        """
+        raise Unavailable(self.reason)

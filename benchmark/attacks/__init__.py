@@ -4,7 +4,19 @@ Importing this package registers the built-in attacks and imports nothing heavy;
 attack is built. :func:`benchmark.attacks.run.run_attack` runs one.
 """
 
-import benchmark.attacks.deepwordbug  # noqa: F401  (registers its attack)
+from benchmark.attacks import (  # noqa: F401  (each registers its attacks)
+    a2t,
+    checklist,
+    deepwordbug,
+    genetic,
+    hotflip,
+    input_reduction,
+    masked_words,
+    pruthi,
+    pwws,
+    textbugger,
+    textfooler,
+)
 from benchmark.attacks.registry import Attack, attacks, register_attack
 
 __all__ = ["Attack", "attacks", "register_attack"]

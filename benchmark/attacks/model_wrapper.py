@@ -21,18 +21,21 @@ Predict = Callable[[list[Any]], NDArray[Any]]
 """Takes a list of texts or a list of pairs, returns logits of shape (n, classes)."""
 
 
-def wrap_model(predict: Predict, labels: Sequence[int] = ()) -> ModelWrapper:
+def wrap_model(predict: Predict, labels: Sequence[int] = (), batch_size: int | None = None) -> ModelWrapper:
     """Wrap a prediction function for TextAttack.
 
-    The wrapper asks `predict` once for each distinct text of a call and returns float64 probabilities. Not
-    logits: TextAttack applies a softmax of its own unless the rows of a call sum to 1 within 1e-6, so logits that
-    happen to sum to 1 would be taken for probabilities, and float32 probabilities of many classes would go
+    The wrapper asks `predict` once for each distinct text, until its `forget()` is called, and returns float64
+    probabilities. Asking once keeps ties ties: the rounding of a text's logits changes with the batch that it is in.
+
+    Not logits: TextAttack applies a softmax of its own unless the rows of a call sum to 1 within 1e-6, so logits
+    that happen to sum to 1 would be taken for probabilities, and float32 probabilities of many classes would go
     through a second softmax.
 
     Args:
-        predict: takes texts (or pairs), returns their logits of shape (n, classes). Batches hold texts of the size
-            that TextAttack asks for; tokenizing, padding and truncation happen in here.
+        predict: takes texts (or pairs), returns their logits of shape (n, classes). Where it has a method `forget`,
+            that is called together with the wrapper's.
         labels: the labels that will be attacked, checked against the number of classes.
+        batch_size: most texts handed to `predict` at once; None is all that TextAttack asks about at once.
 
     Returns:
         A `textattack.models.wrappers.ModelWrapper`. Calling it raises ValueError when `predict` returns another
@@ -44,18 +47,32 @@ def wrap_model(predict: Predict, labels: Sequence[int] = ()) -> ModelWrapper:
 
     class PredictWrapper(base):  # type: ignore[misc]
         def __init__(self) -> None:
-            self.model = predict  # TextAttack looks at its class
+            self.model = predict  # TextAttack looks at its class, white-box attacks at its gradients
+            self._known: dict[Text, NDArray[np.float64]] = {}
 
         def __call__(self, text_input_list: Sequence[Text], **_: object) -> NDArray[np.float64]:
-            row_of = {text: row for row, text in enumerate(dict.fromkeys(text_input_list))}
-            logits = np.asarray(predict(list(row_of)))
-            if logits.ndim != 2 or len(logits) != len(row_of):
+            new = [text for text in dict.fromkeys(text_input_list) if text not in self._known]
+            size = batch_size or len(new)
+            for start in range(0, len(new), size or 1):
+                part = new[start : start + size]
+                self._known.update(zip(part, self._probabilities(part), strict=True))
+            return np.stack([self._known[text] for text in text_input_list])
+
+        def _probabilities(self, texts: list[Text]) -> NDArray[np.float64]:
+            logits = np.asarray(predict(texts))
+            if logits.ndim != 2 or len(logits) != len(texts):
                 raise ValueError(
-                    f"the model returned logits of shape {logits.shape} for {len(row_of)} texts;"
-                    f" expected ({len(row_of)}, classes)"
+                    f"the model returned logits of shape {logits.shape} for {len(texts)} texts;"
+                    f" expected ({len(texts)}, classes)"
                 )
             if highest_label >= logits.shape[1]:
                 raise ValueError(f"label {highest_label} does not exist: the model has {logits.shape[1]} classes")
-            return softmax(logits)[[row_of[text] for text in text_input_list]]
+            return softmax(logits)
+
+        def forget(self) -> None:
+            """Forget the texts asked about so far."""
+            self._known.clear()
+            if hasattr(predict, "forget"):
+                predict.forget()
 
     return PredictWrapper()

@@ -9,11 +9,15 @@ from typing import Annotated, Any
 import typer
 
 import benchmark
+from benchmark.command_line.attack import attack
 from benchmark.command_line.check_method import check_method
+from benchmark.command_line.data import data
 from benchmark.command_line.describe import describe
 from benchmark.command_line.doctor import doctor
+from benchmark.command_line.evaluate import evaluate
 from benchmark.command_line.leaderboard import leaderboard
 from benchmark.command_line.listing import list_things
+from benchmark.command_line.rescore import rescore
 from benchmark.command_line.run import run
 from benchmark.errors import UserError
 
@@ -26,11 +30,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(run)
+app.command()(evaluate)
+app.command()(attack)
 app.command()(leaderboard)
+app.command()(rescore)
 app.command("list")(list_things)
 app.command()(describe)
 app.command("check-method")(check_method)
 app.command()(doctor)
+app.add_typer(data, name="data")
 
 INTERRUPTED = 130
 """Exit code that typer makes of an interrupt from the keyboard."""

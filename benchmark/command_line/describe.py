@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from benchmark.command_line.options import AsJson, Plugins, load_plugins
+from benchmark.environment import MIRROR_VARIABLE
 
 if TYPE_CHECKING:
     from benchmark.attacks import Attack
+    from benchmark.attacks.resources import Resource
     from methods import Method
-    from tasks import Task
+    from tasks import Projection, Task
+    from tasks.sources import Source
 
 
 def describe(
@@ -34,6 +39,8 @@ def describe(
         if name in known:  # the other kinds need not be imported
             break
     facts = find("method, task, attack or suite", name, known)()
+    if "attack" not in facts and name in (attacks := _attacks()):  # a method trains against the attack of its name
+        facts["attack of the same name"] = attacks[name]()
     if as_json:
         typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
     else:
@@ -106,7 +113,11 @@ def _task(task: Task) -> dict[str, Any]:
             item.name: {
                 "role": item.role.value,
                 "origin": item.origin,
+                **_hub(item.source),
                 "licence": item.licence,
+                **({} if item.rows is None else {"rows": f"{item.rows:,}"}),
+                **({} if item.sample_size is None else {"scored": f"a fixed sample of {item.sample_size:,}"}),
+                **({} if item.projection is None else {"classes": _classes(item.projection, task.labels)}),
                 "sha256": item.sha256 or "not pinned",
                 **({"note": item.note} if item.note else {}),
             }
@@ -115,13 +126,47 @@ def _task(task: Task) -> dict[str, Any]:
     }
 
 
+def _hub(source: Source) -> dict[str, str]:
+    from tasks.hub_source import hub_sources
+
+    found = hub_sources(source)
+    if not found:
+        return {}
+    return {
+        "hub data set": ", ".join(dict.fromkeys(part.dataset for part in found)),
+        "revision": ", ".join(dict.fromkeys(part.revision or "not pinned" for part in found)),
+    }
+
+
+def _classes(projection: Projection, labels: Sequence[str]) -> str:
+    return ", ".join(
+        f"{index} {label} ({' + '.join(labels[merged] for merged in group)})"
+        for index, (label, group) in enumerate(zip(projection.labels, projection.groups, strict=True))
+    )
+
+
 def _attack(attack: Attack) -> dict[str, Any]:
+    from benchmark.attacks.nltk_data import use_nltk_data
+
+    mirror = os.environ.get(MIRROR_VARIABLE)
+    if mirror:
+        use_nltk_data(Path(mirror) / "nltk_data")
     return {
         "attack": attack.name,
         "description": attack.summary,
+        **({"variant of": attack.variant_of} if attack.variant_of else {}),
         "source": attack.source,
-        "needs": ", ".join(attack.needs) or "nothing beyond the package",
+        "goal": "any wrong class" if attack.goal == "misclassification" else "the shortest text of the same class",
+        "sees of the model": "its outputs and its gradients" if attack.gradients else "its outputs only",
+        "resources": {resource.name: _resource(resource) for resource in attack.resources} or "none beyond the package",
+        "deviations": "\n".join(attack.deviations),
     }
+
+
+def _resource(resource: Resource) -> dict[str, str]:
+    missing = resource.missing()
+    found = {"on disk": str(resource.find())} if missing is None else {"missing": str(missing)}
+    return {"used for": resource.description, **found}
 
 
 def _suite(name: str) -> dict[str, Any]:

@@ -4,16 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from benchmark.environment import MIRROR_VARIABLE, TRANSFER_SETS_VARIABLE
 from benchmark.errors import UserError
 
 Plugins = Annotated[
     list[Path] | None,
     typer.Option("--plugin", metavar="FILE", help="Python file that registers methods, tasks or attacks; repeatable."),
 ]
+
+Mirror = Annotated[
+    Path | None,
+    typer.Option(envvar=MIRROR_VARIABLE, help="Folder that hub data sets are read from instead of the hub."),
+]
+
+TransferSets = Annotated[
+    Path | None,
+    typer.Option(envvar=TRANSFER_SETS_VARIABLE, help="Folder of the transfer sets; by default transfer-sets."),
+]
+
+EvalSets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--eval-set",
+        metavar="NAME=FILE:ROLE[:COLUMNS]",
+        help="Evaluation set of your own, such as mine=reviews.csv:shift or mine=reviews.csv:shift:text=body,"
+        "label=stars; CSV, TSV, JSONL or Parquet; repeatable.",
+    ),
+]
+
+CheckpointArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="CHECKPOINT",
+        help="Sequence classifier made with transformers: a folder with safetensors weights, or a hub id.",
+        show_default=False,
+    ),
+]
+
+Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a checkpoint on the hub.")]
+
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LABEL,LABEL,…",
+        help="The task's labels in the order of the checkpoint's logits; by default read from its id2label.",
+    ),
+]
+
+MaxLength = Annotated[int, typer.Option(help="Tokens; longer texts are cut.")]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
@@ -25,6 +67,16 @@ def load_plugins(files: Sequence[Path] | None) -> None:
     load_entry_points()
     for file in files or ():
         load_plugin(file)
+
+
+def check_folder(option: str, folder: Path | None) -> None:
+    """Refuse a folder that was named but does not exist.
+
+    Raises:
+        UserError: there is no such folder.
+    """
+    if folder is not None and not folder.is_dir():
+        raise UserError(f"{option} {folder}: there is no such folder.")
 
 
 def names(option: str, values: Sequence[str] | None) -> list[str] | None:
@@ -54,3 +106,26 @@ def whole_numbers(option: str, values: Sequence[str] | None) -> list[int] | None
         if not value.isdecimal():
             raise UserError(f"{option} {value}: write whole numbers, such as {option} 0,1,2.")
     return [int(value) for value in given]
+
+
+def attack_budgets(given: Sequence[str] | None) -> list[dict[str, Any]] | None:
+    """``["deepwordbug:100:500"]`` as settings of attacks; None where the option was not given, none for ``["none"]``.
+
+    Raises:
+        UserError: one is not of the form RECIPE[:TEXTS[:QUERIES]].
+    """
+    if given is None:
+        return None
+    if list(given) == ["none"]:
+        return []
+    chosen = []
+    for text in given:
+        recipe, *budget = text.split(":")
+        if len(budget) > 2 or not all(number.isdecimal() for number in budget):
+            raise UserError(
+                f"--attack {text}: write it as RECIPE, RECIPE:TEXTS or RECIPE:TEXTS:QUERIES, such as "
+                "deepwordbug:100:500."
+            )
+        texts, queries = [int(number) for number in budget] + [100, None][len(budget) :]
+        chosen.append({"recipe": recipe, "examples": texts, "max_queries": queries})
+    return chosen

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmark.command_line.options import AsJson, Plugins, load_plugins, names, whole_numbers
+from benchmark.command_line.attack import Field
+from benchmark.command_line.options import (
+    AsJson,
+    EvalSets,
+    Mirror,
+    Plugins,
+    TransferSets,
+    attack_budgets,
+    check_folder,
+    load_plugins,
+    names,
+    whole_numbers,
+)
 from benchmark.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,24 +44,39 @@ def run(
     max_length: Annotated[int | None, typer.Option(help="Tokens; longer texts are cut.")] = None,
     train_size: Annotated[int | None, typer.Option(help="Training texts, a fixed sample.")] = None,
     eval_size: Annotated[int | None, typer.Option(help="Texts of each evaluation set at most, a fixed sample.")] = None,
+    projection: Annotated[
+        str | None,
+        typer.Option(
+            metavar="probabilities|predictions",
+            help="How sets with fewer classes than the task are scored; probabilities by default.",
+        ),
+    ] = None,
     attack: Annotated[
         list[str] | None,
         typer.Option(help="Live attack as RECIPE[:TEXTS[:QUERIES]], 100 texts and no limit by default; or 'none'."),
     ] = None,
+    attack_field: Annotated[
+        Field | None, typer.Option(help="Attacked text of a pair; hypothesis, the second, by default.")
+    ] = None,
+    attack_set: Annotated[
+        str | None,
+        typer.Option(metavar="SET", help="Attacked evaluation set; by default the in-distribution test set."),
+    ] = None,
+    attack_seed: Annotated[int | None, typer.Option(help="Seed of the attacks; 0 by default.")] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="METHOD.NAME=VALUE", help="A hyper-parameter, such as roast.alpha=0.6."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Output folder; by default runs/<suite>.")] = None,
-    mirror: Annotated[
-        Path | None,
-        typer.Option(envvar="ROAST_BENCH_MIRROR", help="Folder that hub data sets are read from instead of the hub."),
-    ] = None,
+    mirror: Mirror = None,
+    eval_set: EvalSets = None,
+    transfer_sets: TransferSets = None,
     keep_model: Annotated[bool, typer.Option("--keep-model", help="Save each fine-tuned model.")] = False,
     plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
     """Train and score a suite: skip finished cells, resume broken ones, print the leaderboard."""
+    from benchmark.attacks.nltk_data import use_nltk_data
     from benchmark.plan import parse_assignments, plan
 
     load_plugins(plugin)
@@ -68,16 +94,26 @@ def run(
             "backbones": names("--backbone", backbone),
             "methods": names("--method", method),
             "seeds": whole_numbers("--seeds", seeds),
-            "attacks": _attacks(names("--attack", attack)),
+            "attacks": _attacks(
+                attack,
+                {
+                    "field": attack_field.value if attack_field else None,
+                    "evaluation_set": attack_set,
+                    "seed": attack_seed,
+                },
+            ),
         },
         _given(training),
-        _given({"evaluation_size": eval_size}),
+        _given({"evaluation_size": eval_size, "projection": projection}),
         parse_assignments(set_ or []),
     )
-    if mirror is not None and not mirror.is_dir():
-        raise UserError(f"--mirror {mirror}: there is no such folder.")
+    check_folder("--mirror", mirror)
+    if mirror is not None:
+        use_nltk_data(mirror / "nltk_data")
+    check_folder("--transfer-sets", transfer_sets)
     folder = out or Path("runs") / chosen.name
-    raise typer.Exit(_run(plan(chosen, mirror), folder, mirror, keep_model, as_json))
+    cells = plan(chosen, mirror, eval_sets=eval_set or (), transfer_sets=transfer_sets)
+    raise typer.Exit(_run(cells, folder, mirror, keep_model, as_json))
 
 
 def _chosen(
@@ -115,22 +151,14 @@ def _chosen(
     return overridden(base, _given({**changes, "hyper_parameters": settings}), training=training, evaluation=evaluation)
 
 
-def _attacks(given: list[str] | None) -> list[dict[str, Any]] | None:
-    if given is None:
-        return None
-    if given == ["none"]:
-        return []
-    chosen = []
-    for text in given:
-        recipe, *budget = text.split(":")
-        if len(budget) > 2 or not all(number.isdecimal() for number in budget):
-            raise UserError(
-                f"--attack {text}: write it as RECIPE, RECIPE:TEXTS or RECIPE:TEXTS:QUERIES, such as "
-                "deepwordbug:100:500."
-            )
-        texts, queries = [int(number) for number in budget] + [100, None][len(budget) :]
-        chosen.append({"recipe": recipe, "examples": texts, "max_queries": queries})
-    return chosen
+def _attacks(given: list[str] | None, choices: dict[str, Any]) -> list[dict[str, Any]] | None:
+    budgets = attack_budgets(names("--attack", given))
+    chosen = _given(choices)
+    if chosen and not budgets:
+        name, value = next(iter(chosen.items()))
+        option = {"field": "--attack-field", "evaluation_set": "--attack-set", "seed": "--attack-seed"}[name]
+        raise UserError(f"{option} {value}: says how to attack; name an attack with --attack too.")
+    return None if budgets is None else [{**budget, **chosen} for budget in budgets]
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:
@@ -138,32 +166,10 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _run(cells: list[Cell], folder: Path, mirror: Path | None, keep_model: bool, as_json: bool) -> int:
+    from benchmark.command_line.outcome import print_outcome
     from benchmark.progress import Reporter
-    from benchmark.publish import publish
     from benchmark.run import run_cells
-    from leaderboard.terminal import render_terminal
 
     with Reporter() as reporter:
         outcome = run_cells(cells, folder, reporter, mirror=mirror, keep_model=keep_model)
-    written = publish([folder], folder)
-    if as_json:
-        summary = {
-            "finished": [str(cell.folder) for cell in outcome.finished],
-            "skipped": [str(cell.folder) for cell in outcome.skipped],
-            "failed": [str(cell.folder) for cell in outcome.failed],
-            "leaderboard": str(written.markdown),
-            "csv": str(written.csv),
-            "pictures": [str(picture) for picture in written.pictures],
-        }
-        typer.echo(json.dumps(summary, indent=2))
-        return 1 if outcome.failed else 0
-    typer.echo(render_terminal(written.leaderboard))
-    typer.echo("")
-    counts = {"finished": outcome.finished, "already finished": outcome.skipped, "failed": outcome.failed}
-    typer.echo("Cells: " + ", ".join(f"{len(those)} {what}" for what, those in counts.items() if those) + ".")
-    typer.echo(f"Leaderboard: {written.markdown}")
-    typer.echo(f"CSV:         {written.csv}")
-    for picture in written.pictures:
-        typer.echo(f"Picture:     {picture}")
-    typer.echo(f"Records:     {folder}/<task>/<backbone>/<method>/seed-<n>-<hash>/record.json")
-    return 1 if outcome.failed else 0
+    return print_outcome(outcome, folder, "<backbone>/<method>", as_json)

@@ -1,4 +1,4 @@
-"""Softmax with a temperature."""
+"""Softmax with a temperature, its largest value, its logarithm."""
 
 import math
 
@@ -22,10 +22,49 @@ def softmax(logits: ArrayLike, temperature: float = 1.0) -> NDArray[np.float64]:
         ValueError: on logits of another shape or not finite (the row is named), and on T that is not a
             positive finite number.
     """
+    exponentials = _exponentials(checked_logits(logits), temperature)
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def largest_probability(logits: ArrayLike, temperature: float = 1.0) -> NDArray[np.float64]:
+    """Largest probability of each row: the same bits as ``softmax(logits, temperature).max(axis=1)``, in less time.
+
+    Args:
+        logits: finite, shape (n, classes); any float type.
+        temperature: T > 0.
+
+    Returns:
+        Values in [1 / classes, 1], shape (n,).
+
+    Raises:
+        ValueError: as :func:`softmax`.
+    """
+    # The largest logit has the exponential 1.
+    return np.asarray(1.0 / _exponentials(checked_logits(logits), temperature).sum(axis=1), dtype=np.float64)
+
+
+def log_softmax(logits: ArrayLike) -> NDArray[np.float64]:
+    """Logarithm of the softmax, zᵢ − ln Σⱼ exp(zⱼ), computed in float64 without taking the softmax.
+
+    Args:
+        logits: finite, shape (n, classes); any float type.
+
+    Returns:
+        Values ≤ 0, shape (n, classes); −∞ only where two logits of a row differ by more than float64 reaches.
+
+    Raises:
+        ValueError: on logits of another shape or not finite (the row is named).
+    """
+    array = checked_logits(logits)
+    with np.errstate(over="ignore"):
+        below_largest = array - array.max(axis=1, keepdims=True)
+    return np.asarray(below_largest - np.logaddexp.reduce(below_largest, axis=1, keepdims=True), dtype=np.float64)
+
+
+def _exponentials(array: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """exp((z − largest z of the row) / T): taking the largest off first keeps every exponential from overflowing."""
     if not (math.isfinite(temperature) and temperature > 0):
         raise ValueError(f"temperature must be a positive finite number, not {temperature}")
-    array = checked_logits(logits)
-    # The largest logit is taken off first, so that no exponential overflows.
     with np.errstate(over="ignore"):  # a difference beyond float64 becomes −∞, whose exponential is rightly 0
-        exponentials = np.exp((array - array.max(axis=1, keepdims=True)) / temperature)
-    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=np.float64)
+        below_largest = (array - array.max(axis=1, keepdims=True)) / temperature
+    return np.asarray(np.exp(below_largest), dtype=np.float64)

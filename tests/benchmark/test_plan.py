@@ -43,6 +43,7 @@ def test_the_identity_of_a_cell_is_stable():
         {"training": {"epochs": 3}},
         {"training": {"length_bucketing": True}},
         {"evaluation": {"evaluation_size": 10}},
+        {"evaluation": {"projection": "predictions"}},
         {"attacks": [{"recipe": "deepwordbug", "examples": 5}]},
     ],
     ids=str,

@@ -29,3 +29,14 @@ def test_truncated_and_foreign_files_are_named(tmp_path):
         path.write_bytes(content)
         with pytest.raises(UserError, match=r"x\.npz: is not a file of stored logits"):
             read_logits(path)
+
+
+def test_bytes_with_another_sha256_are_refused(tmp_path):
+    path = tmp_path / "x.npz"
+    digest = store_logits(path, np.zeros((2, 2), np.float32), None)
+    assert read_logits(path, digest)[0].shape == (2, 2)
+    other = store_logits(path, np.ones((2, 2), np.float32), None)
+    with pytest.raises(UserError, match=rf"has sha256 {other[:12]}…, the record says {digest[:12]}…"):
+        read_logits(path, digest)
+    with pytest.raises(UserError, match="No such file"):
+        read_logits(tmp_path / "absent.npz", digest)

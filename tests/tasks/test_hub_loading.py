@@ -5,13 +5,15 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import datasets
 import pytest
 
-from tasks import DataError, HubSource, hub
+from tasks import DataError, HubSource, Unavailable, hub
+from tasks.hub_source import hub_origin
 
 REVISION = "8d51e7e4887a4caaa95b3fbebbf53c0490b58bbb"
 SST2 = HubSource(
@@ -21,7 +23,8 @@ SST2 = HubSource(
     revision=REVISION,
     text="sentence",
     label="label",
-    labels={0: 0, 1: 1},
+    labels={"negative": 0, "positive": 1},
+    left_out=(-1,),
     mirror_config="only in mirrors",
 )
 
@@ -55,7 +58,16 @@ def hub_gives(monkeypatch: pytest.MonkeyPatch) -> Stub:
 
 
 def sst2_rows(downloaded_from: str | None = None) -> datasets.Dataset:
-    table = datasets.Dataset.from_dict({"idx": [0, 1, 2], "sentence": ["bad ", "good ", "odd "], "label": [0, 1, -1]})
+    table = datasets.Dataset.from_dict(
+        {"idx": [0, 1, 2], "sentence": ["bad ", "good ", "odd "], "label": [0, 1, -1]},
+        features=datasets.Features(
+            {
+                "idx": datasets.Value("int32"),
+                "sentence": datasets.Value("string"),
+                "label": datasets.ClassLabel(names=["negative", "positive"]),
+            }
+        ),
+    )
     if downloaded_from is not None:
         table.info.download_checksums = {downloaded_from: {"num_bytes": 1, "checksum": None}}
     return table
@@ -89,7 +101,6 @@ def test_a_mirror_takes_the_place_of_the_hub(hub_gives: Stub, tmp_path: Path) ->
         ConnectionError("Couldn't reach 'stanfordnlp/sst2' on the Hub\nand more lines"),
         datasets.exceptions.DatasetNotFoundError("Dataset 'stanfordnlp/sst2' doesn't exist on the Hub\nand more lines"),
         ValueError("BuilderConfig 'default' not found\nand more lines"),
-        RuntimeError("Dataset scripts are no longer supported, but found sst2.py\nand more lines"),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -100,6 +111,58 @@ def test_what_the_hub_refuses(error: Exception, hub_gives: Stub) -> None:
         f"stanfordnlp/sst2 (default, validation): cannot be loaded from the hub ({reason}); "
         "check the connection or name a mirror folder with --mirror."
     )
+
+
+def test_a_loading_script_is_no_matter_of_the_connection(hub_gives: Stub) -> None:
+    hub_gives(RuntimeError("Dataset scripts are no longer supported, but found sst2.py"))
+    assert refusal() == (
+        "stanfordnlp/sst2 (default, validation): cannot be loaded from the hub (Dataset scripts are no longer "
+        "supported, but found sst2.py); name a mirror folder with --mirror."
+    )
+
+
+def test_what_only_a_mirror_has_is_not_asked_of_the_hub(hub_gives: Stub) -> None:
+    calls = hub_gives(sst2_rows())
+    with pytest.raises(Unavailable) as caught:
+        replace(SST2, only_in_mirror="the hub never had it").load(None)
+    assert str(caught.value) == (
+        "stanfordnlp/sst2 (default, validation): the hub never had it; "
+        "name a mirror folder that holds it with --mirror."
+    )
+    assert calls == []
+
+
+def test_without_a_pinned_revision_the_newest_is_asked_for(hub_gives: Stub) -> None:
+    calls = hub_gives(sst2_rows(f"hf://datasets/stanfordnlp/sst2@{'f' * 40}/data/validation.parquet"))
+    loaded = replace(SST2, revision=None).load(None)
+    assert calls == [(("stanfordnlp/sst2", "default"), {"split": "validation", "revision": None})]
+    assert (len(loaded.examples), loaded.provenance) == (2, {})
+    assert hub_origin(replace(SST2, revision=None)) == "stanfordnlp/sst2 (default, validation), revision not pinned"
+    assert hub_origin(SST2) == f"stanfordnlp/sst2 (default, validation) at {REVISION[:12]}"
+
+
+def test_a_label_name_that_the_hub_does_not_have(hub_gives: Stub) -> None:
+    hub_gives(sst2_rows())
+    with pytest.raises(DataError) as caught:
+        replace(SST2, labels={"negativ": 0, "positive": 1}).load(None)
+    assert str(caught.value) == (
+        "stanfordnlp/sst2 (default, validation): column 'label' has no label 'negativ'; "
+        "its labels are 'negative', 'positive'."
+    )
+
+
+def test_a_withheld_label_is_refused(hub_gives: Stub) -> None:
+    hub_gives(sst2_rows())
+    with pytest.raises(DataError, match=r"row 3, column 'label' has label -1; expected is one of 'negative', 'pos"):
+        replace(SST2, left_out=()).load(None)
+
+
+def test_a_field_of_a_translation(hub_gives: Stub) -> None:
+    pairs = [{"de": "Haus", "en": "house"}, {"de": "Baum", "en": "tree"}]
+    features = datasets.Features({"translation": datasets.Translation(languages=["de", "en"])})
+    hub_gives(datasets.Dataset.from_dict({"translation": pairs}, features=features))
+    wmt = HubSource(dataset="wmt/wmt16", config="de-en", split="test", text="translation.en")
+    assert wmt.load(None).examples.texts == ("house", "tree")
 
 
 def test_an_error_without_words_is_named(hub_gives: Stub) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks import DataError, EvaluationSet, Examples, Role, Task
+from tasks import DataError, EvaluationSet, Examples, HubSource, Role, Task
 from tasks.loading import load_task
 
 Numbered = Callable[..., Examples]
@@ -104,6 +104,22 @@ def test_evaluation_size(task: Task) -> None:
     assert len(loaded.training.examples) == 380
 
 
+def test_a_set_of_which_a_sample_is_scored(task: Task) -> None:
+    sampled = changed(task, "shift", sample_size=30)
+    shift = load_task(sampled).evaluation["shift"]
+    assert (len(shift.examples), shift.rows_available) == (30, 50)
+    assert len(load_task(sampled, evaluation_size=40).evaluation["shift"].examples) == 30
+    smaller = load_task(sampled, evaluation_size=20).evaluation["shift"]
+    assert (len(smaller.examples), smaller.rows_available) == (20, 50)
+    assert set(smaller.examples.texts) < set(shift.examples.texts)
+    assert load_task(sampled).evaluation["shift"] == shift
+
+
+def test_rows_are_those_of_the_whole_set_whatever_the_sample(task: Task) -> None:
+    assert load_task(changed(task, "shift", sample_size=30, rows=50)).missing == {}
+    assert "has 50 rows, the card says 30" in refusal(changed(task, "shift", sample_size=30, rows=30))
+
+
 def test_data_are_the_same_each_time(task: Task) -> None:
     assert load_task(task, train_size=50, evaluation_size=10) == load_task(task, train_size=50, evaluation_size=10)
 
@@ -129,11 +145,27 @@ def test_a_set_that_cannot_be_had_is_missing_by_name(name: str, task: Task, give
 
 
 def test_the_in_distribution_test_must_be_had(task: Task, given: Any) -> None:
-    assert refusal(changed(task, "in-distribution", source=given("the wire is cut."))) == "the wire is cut."
+    said = refusal(changed(task, "in-distribution", source=given("the wire is cut.")))
+    assert said == "task made-up: evaluation set in-distribution: the wire is cut."
 
 
 def test_training_texts_must_be_had(task: Task, given: Any) -> None:
-    assert refusal(replace(task, training=given("the wire is cut."))) == "the wire is cut."
+    assert refusal(replace(task, training=given("the wire is cut."))) == (
+        "task made-up: its training data: the wire is cut."
+    )
+
+
+def test_a_smaller_task_is_offered_where_the_data_cannot_be_had(task: Task, given: Any) -> None:
+    cut = replace(task, training=given("the wire is cut."), smaller_task="tiny")
+    assert refusal(cut) == "task made-up: its training data: the wire is cut; task tiny needs less."
+
+
+def test_a_mirror_without_the_training_data(task: Task, tmp_path: Path) -> None:
+    hub = HubSource(dataset="made/up", config="default", split="train", text="text", label="label", labels={0: 0})
+    assert refusal(replace(task, training=hub), mirror=tmp_path) == (
+        "task made-up: its training data: the mirror has no file made/up/default/train.parquet; "
+        "roast-bench data fetch --task made-up fills a mirror from the hub."
+    )
 
 
 WRONG = "0123456789abcdef" * 4

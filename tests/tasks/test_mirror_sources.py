@@ -21,7 +21,13 @@ BINARY = {0: 0, 1: 1}
 SST2 = source("stanfordnlp/sst2", "default", "train", text="sentence", label="label", labels=BINARY)
 YELP = source("Yelp/yelp_review_full", "yelp_review_full", "test", text="text", label="label", labels={0: 0, 4: 1})
 POEM = source(
-    "google-research-datasets/poem_sentiment", "default", "train", text="verse_text", label="label", labels=BINARY
+    "google-research-datasets/poem_sentiment",
+    "default",
+    "train",
+    text="verse_text",
+    label="label",
+    labels=BINARY,
+    left_out=("no_impact", "mixed"),
 )
 C_IMDB = source(
     "tasksource/counterfactually-augmented-imdb",

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tasks import EvaluationSet, Examples, Role, Task
+from tasks import EvaluationSet, Examples, HeldOut, HubSource, Joined, NoSource, Remainder, Role, Task
+from tasks.hub_source import hub_origin, hub_sources
 
 
 def evaluation_set(name: str, role: Role, source: Any) -> EvaluationSet:
@@ -75,3 +77,28 @@ def test_task_names_become_paths_and_are_checked(name: str, source: Any) -> None
 
 def test_only_anomalies_need_no_labels() -> None:
     assert [role for role in Role if not role.labelled] == [Role.ANOMALY]
+
+
+HUB = HubSource(dataset="made/up", config="default", split="train", text="text")
+
+
+def test_whether_a_task_reads_the_hub(source: Any) -> None:
+    names = {"in": Role.IN_DISTRIBUTION}
+    assert not declare(source, names).reads_hub
+    assert not declare(NoSource("nowhere"), names).reads_hub
+    for hub in (
+        HUB,
+        HeldOut(source=HUB, size=1, seed=0),
+        Remainder(source=HeldOut(source=HUB, size=1, seed=0), size=1, seed=0),
+        Joined(parts=(source, HUB)),
+    ):
+        assert declare(hub, names).reads_hub
+        assert hub_sources(hub) == (HUB,)
+    assert not declare(Joined(parts=(source,)), names).reads_hub
+
+
+def test_the_card_names_every_split_once() -> None:
+    parts = Joined(parts=(HUB, replace(HUB, split="test"), replace(HUB, dataset="made/too", revision="a" * 40)))
+    assert hub_origin(parts) == (
+        f"made/up (default, train + test), revision not pinned; made/too (default, train) at {'a' * 12}"
+    )

@@ -186,6 +186,7 @@ def test_logits_of_the_wrong_kind_are_refused(logits: Any, message: str) -> None
         ({"labels": [0, 1, 0.5, 0, 1]}, "label 0.5 in row 2"),
         ({"max_queries": 0}, "max_queries"),
         ({"batch_size": 0}, "batch_size"),
+        ({"texts": ["a", ("a", "b")], "labels": [0, 0]}, "single texts and pairs"),
     ],
 )
 def test_wrong_arguments_are_refused(changes: dict[str, Any], message: str) -> None:
@@ -236,6 +237,62 @@ def test_probabilities_of_many_classes_go_through_no_second_softmax() -> None:
     assert result.score == pytest.approx(1 - exponentials[label] / exponentials.sum())
 
 
+def test_finished_examples_are_not_attacked_again() -> None:
+    whole = toy_outcome()
+    new: list[AttackedExample] = []
+    calls: list[int] = []
+    resumed = attack_toy(
+        finished=whole.examples[:2], on_finished=new.append, on_progress=lambda done, of: calls.append(done)
+    )
+    assert resumed.examples == whole.examples
+    assert tuple(new) == whole.examples[2:]
+    assert calls == [1, 2, 3, 4, 5]
+
+    def fail(texts: list[str]) -> np.ndarray:
+        raise AssertionError("there is nothing left to ask")
+
+    assert attack_toy(finished=whole.examples, predict=fail).examples == whole.examples
+    with pytest.raises(ValueError, match="finished example 0 is another"):
+        attack_toy(finished=whole.examples[1:2])
+    with pytest.raises(ValueError, match="10 examples are finished"):
+        attack_toy(finished=whole.examples * 2)
+
+
+def test_words_changed_are_counted_as_edits() -> None:
+    def build_word_deletions(model: Any) -> Any:
+        built = build_deletions(model)
+        return import_textattack().Attack(
+            built.goal_function, [], import_textattack().transformations.WordDeletion(), built.search_method
+        )
+
+    # Without its first word every position differs, but one word has gone.
+    outcome = attack_toy(["bad film and plot"], [0], attack=Attack("words", "s", "p", build_word_deletions))
+    (example,) = outcome.examples
+    assert (example.attacked_text, example.words_changed, example.words_left) == ("film and plot", 1, 3)
+
+
+def test_means_by_hand() -> None:
+    outcome = attack_toy(["bad", "film", "bad plot", "film"], [0, 0, 0, 1], attack=DELETIONS)
+    assert [e.outcome for e in outcome.examples] == ["succeeded", "skipped", "succeeded", "failed"]
+    assert outcome.queries_per_text == (5 + 6 + 6) / 3  # the skipped one is left out
+    assert outcome.words_changed == 1
+    assert outcome.words_left == (1 + 2 + 1) / 3
+    with pytest.raises(UndefinedMetric, match="not measured"):
+        _ = outcome.similarity
+    nothing = attack_toy(["it was"], [1])
+    for name in ("words_changed", "similarity"):
+        with pytest.raises(UndefinedMetric, match="no attack succeeded"):
+            getattr(nothing, name)
+    skipped = attack_toy(["bad"], [1])
+    with pytest.raises(UndefinedMetric, match="wrong on every example"):
+        _ = skipped.queries_per_text
+
+
+def test_a_text_without_words_cannot_be_turned() -> None:
+    outcome = attack_toy(["...", "!"], [1, 0])
+    assert [(e.outcome, e.queries, e.words_left) for e in outcome.examples] == [("failed", 1, 0), ("skipped", 1, 0)]
+
+
 def test_success_rate_is_undefined_when_everything_is_skipped() -> None:
     outcome = attack_toy(["bad film"], [1])
     assert outcome.accuracy_under_attack == 0.0
@@ -255,7 +312,8 @@ def test_parquet_is_complete_and_repeats_byte_for_byte(tmp_path: Path) -> None:
     for row, example in zip(table.to_pylist(), outcome.examples, strict=True):
         assert {name: row[name] for name in fields} == dataclasses.asdict(example)
         assert row["original_second_text"] is None
-    assert table.schema.metadata == {b"attack": b"deepwordbug", b"seed": b"0", b"max_queries": b"none"}
+    run = {"attack": "deepwordbug", "goal": "misclassification", "seed": "0", "max_queries": "none", "field": "none"}
+    assert {key.decode(): value.decode() for key, value in table.schema.metadata.items()} == run
 
 
 def test_agreement_with_the_stock_wrapper_on_a_random_bert(tmp_path: Path) -> None:

@@ -9,7 +9,16 @@ import torch
 from torchmetrics.functional.classification import binary_auroc, binary_average_precision
 
 import benchmark.metrics
-from benchmark.metrics import UndefinedMetric, anomaly_scores, aupr, auroc, fpr_at_95_tpr
+from benchmark.metrics import (
+    UndefinedMetric,
+    anomaly_scores,
+    aupr,
+    auroc,
+    detection,
+    energy_scores,
+    fpr_at_95_tpr,
+    max_logit_scores,
+)
 
 METRICS = (auroc, aupr, fpr_at_95_tpr)
 Metric = Callable[[object, object], float]
@@ -23,6 +32,38 @@ def random_scores(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_scores_are_one_minus_the_confidence() -> None:
     np.testing.assert_allclose(anomaly_scores([[np.log(3), 0.0], [0.0, 0.0]]), [0.25, 0.5])
+
+
+def test_energy_and_largest_logit_by_their_formulas() -> None:
+    from scipy.special import logsumexp
+
+    logits = np.random.default_rng(0).normal(scale=20, size=(200, 3)).astype(np.float32)
+    np.testing.assert_allclose(energy_scores(logits), -logsumexp(logits.astype(float), axis=1), rtol=1e-12)
+    np.testing.assert_array_equal(max_logit_scores(logits), [-max(row) for row in logits.tolist()])
+    # Neither overflows, and both see the common level that the confidence does not.
+    np.testing.assert_allclose(energy_scores([[1e4, 1e4], [-1e4, -1e4]]), [-1e4 - np.log(2), 1e4 - np.log(2)])
+    np.testing.assert_array_equal(anomaly_scores([[1e4, 1e4], [-1e4, -1e4]]), [0.5, 0.5])
+
+
+@pytest.mark.parametrize("score", [anomaly_scores, energy_scores, max_logit_scores])
+def test_scores_of_one_class_of_none_and_of_malformed_logits(score: Callable[[object], np.ndarray]) -> None:
+    assert score([[2.0]]).shape == (1,)
+    assert score(np.empty((0, 2))).shape == (0,)
+    with pytest.raises(ValueError, match="row 1"):
+        score([[0.0, 1.0], [np.nan, 1.0]])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_three_measures_agree_with_scikit_learns_own(seed: int) -> None:
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    normal, anomalous = random_scores(seed)
+    is_anomaly = [0] * len(normal) + [1] * len(anomalous)
+    scores = np.concatenate([normal, anomalous])
+    found = detection(normal, anomalous)
+    assert found.auroc == pytest.approx(roc_auc_score(is_anomaly, scores), abs=1e-12)
+    assert found.aupr == pytest.approx(average_precision_score(is_anomaly, scores), abs=1e-12)
+    assert found.fpr_at_95_tpr == fpr_at_95_tpr(normal, anomalous)
 
 
 @pytest.mark.parametrize("seed", range(3))

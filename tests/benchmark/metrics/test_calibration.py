@@ -7,6 +7,7 @@ from torchmetrics.classification import MulticlassCalibrationError
 
 from benchmark.metrics import (
     UndefinedMetric,
+    calibration_error_adaptive,
     calibration_error_cross_fitted,
     calibration_error_raw,
     expected_calibration_error,
@@ -196,3 +197,64 @@ def test_the_global_generator_is_left_alone() -> None:
     np.random.seed(3)  # noqa: NPY002
     calibration_error_cross_fitted(logits, labels)
     assert np.random.rand() == expected  # noqa: NPY002
+
+
+def equal_mass_error(logits: np.ndarray, labels: np.ndarray, bins: int = 10) -> float:
+    """By NumPy's own way of cutting a sorted list into parts; only without ties is it well defined."""
+    confidence, correct = softmax(logits).max(axis=1), logits.argmax(axis=1) == labels
+    parts = np.array_split(np.argsort(confidence), bins)
+    return sum(
+        len(part) / len(labels) * abs(correct[part].mean() - confidence[part].mean()) for part in parts if len(part)
+    )
+
+
+@pytest.mark.parametrize("rows", [1, 4, 9, 10, 11, 19, 100, 123, 1000])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_adaptive_error_agrees_with_numpys_parts(rows: int, classes: int) -> None:
+    logits, labels = random_case(rows, rows, classes)
+    assert calibration_error_adaptive(logits, labels) == pytest.approx(equal_mass_error(logits, labels), abs=1e-12)
+    assert calibration_error_adaptive(logits, labels, bins=3) == pytest.approx(
+        equal_mass_error(logits, labels, 3), abs=1e-12
+    )
+
+
+def test_adaptive_error_with_ties_is_that_of_the_ties_shared_out() -> None:
+    # Confidence 0.5 (3 rows, 1 right), then 0.9 (5 rows, all right); four bins of two rows:
+    # {0.5, 0.5}, {0.5, 0.9}, {0.9, 0.9}, {0.9, 0.9}, each row with its level's mean accuracy, 1/3 and 1. In the second
+    # bin the gaps, of opposite signs, offset each other.
+    nine = math.log(9)
+    logits = np.array([[0.0, 0.0]] * 3 + [[nine, 0.0]] * 5)
+    labels = np.array([0, 1, 1, 0, 0, 0, 0, 0])
+    low, high = 1 / 3 - 0.5, 1 - 0.9
+    expected = (abs(2 * low) + abs(low + high) + abs(2 * high) + abs(2 * high)) / 8
+    assert calibration_error_adaptive(logits, labels, bins=4) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_adaptive_error_does_not_depend_on_the_order_of_rows(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    logits = rng.integers(-2, 3, (67, 3)).astype(float)  # many ties
+    labels = rng.integers(0, 3, 67)
+    order = rng.permutation(67)
+    assert calibration_error_adaptive(logits[order], labels[order]) == calibration_error_adaptive(logits, labels)
+
+
+def test_adaptive_error_in_the_limit_cases() -> None:
+    assert calibration_error_adaptive([[900.0, 0.0]] * 5, [0, 0, 0, 0, 1]) == pytest.approx(0.2)  # all at exactly 1
+    assert calibration_error_adaptive([[3.0]] * 4, [0] * 4) == 0.0  # one class
+    logits, labels = random_case(0, 50, 2)
+    both = abs((logits.argmax(1) == labels).mean() - softmax(logits).max(1).mean())
+    assert calibration_error_adaptive(logits, labels, bins=1) == pytest.approx(both)
+    with pytest.raises(UndefinedMetric, match="without examples"):
+        calibration_error_adaptive(np.empty((0, 2)), [])
+    with pytest.raises(ValueError, match="bins"):
+        calibration_error_adaptive(logits, labels, bins=0)
+    with pytest.raises(ValueError, match="row 1"):
+        calibration_error_adaptive([[0.0, 1.0], [np.nan, 0.0]], [0, 0])
+
+
+def test_adaptive_error_sees_what_equal_widths_hide() -> None:
+    # All confidences within one bin of equal width, where the errors offset each other.
+    logits = np.array([[math.log(p / (1 - p)), 0.0] for p in (0.91, 0.92, 0.98, 0.99)])
+    labels = np.array([0, 0, 1, 1])
+    assert calibration_error_adaptive(logits, labels, bins=2) > calibration_error_raw(logits, labels) + 0.01

@@ -1,0 +1,81 @@
+"""``roast-bench evaluate``: score a classifier that was fine-tuned elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmark.command_line.options import (
+    AsJson,
+    CheckpointArgument,
+    EvalSets,
+    Labels,
+    MaxLength,
+    Mirror,
+    Plugins,
+    Revision,
+    TransferSets,
+    attack_budgets,
+    check_folder,
+    load_plugins,
+    names,
+)
+
+if TYPE_CHECKING:
+    from benchmark.checkpoint_evaluation import CheckpointCell
+
+
+def evaluate(
+    checkpoint: CheckpointArgument,
+    task: Annotated[str, typer.Option(help="Task whose evaluation sets are scored.")],
+    name: Annotated[
+        str | None, typer.Option(help="What the leaderboard calls it; by default the folder's name or the hub id.")
+    ] = None,
+    revision: Revision = None,
+    labels: Labels = None,
+    max_length: MaxLength = 128,
+    eval_size: Annotated[int | None, typer.Option(help="Texts of each evaluation set at most, a fixed sample.")] = None,
+    attack: Annotated[
+        list[str] | None,
+        typer.Option(help="Live attack as RECIPE[:TEXTS[:QUERIES]], 100 texts and no limit by default; repeatable."),
+    ] = None,
+    projection: Annotated[
+        str,
+        typer.Option(metavar="probabilities|predictions", help="How sets with fewer classes than the task are scored."),
+    ] = "probabilities",
+    eval_set: EvalSets = None,
+    transfer_sets: TransferSets = None,
+    mirror: Mirror = None,
+    out: Annotated[Path, typer.Option(help="Output folder.")] = Path("runs/evaluated"),
+    plugin: Plugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a fine-tuned checkpoint, a folder or a hub id: one record, and a row of its own on the leaderboard."""
+    from benchmark.attacks.nltk_data import use_nltk_data
+    from benchmark.checkpoint_evaluation import evaluate_checkpoint, plan_evaluation
+    from benchmark.command_line.outcome import print_outcome
+    from benchmark.progress import Reporter
+
+    load_plugins(plugin)
+    check_folder("--mirror", mirror)
+    if mirror is not None:
+        use_nltk_data(mirror / "nltk_data")
+    check_folder("--transfer-sets", transfer_sets)
+    cell: CheckpointCell = plan_evaluation(
+        checkpoint,
+        task,
+        name=name,
+        revision=revision,
+        labels=names("--labels", [labels] if labels is not None else None),
+        max_length=max_length,
+        evaluation={"evaluation_size": eval_size, "projection": projection},
+        attack_fields=attack_budgets(names("--attack", attack)) or [],
+        eval_sets=eval_set or (),
+        transfer_sets=transfer_sets,
+        mirror=mirror,
+    )
+    with Reporter() as reporter:
+        outcome = evaluate_checkpoint(cell, out, reporter, mirror=mirror)
+    raise typer.Exit(print_outcome(outcome, out, "checkpoints/<name>", as_json))

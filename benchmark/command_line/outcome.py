@@ -1,0 +1,51 @@
+"""What ``run`` and ``evaluate`` print in the end: the leaderboard, and where everything is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from benchmark.run import RunOutcome
+
+
+def print_outcome(outcome: RunOutcome, folder: Path, between: str, as_json: bool) -> int:
+    """Write and print the leaderboard of an output folder.
+
+    Args:
+        outcome: what became of the cells.
+        folder: the output folder.
+        between: folders between task and seed, for people to read.
+        as_json: print JSON for a program instead.
+
+    Returns:
+        The exit code: 1 where a cell failed.
+    """
+    from benchmark.publish import publish
+    from leaderboard.terminal import render_terminal
+
+    written = publish([folder], folder)
+    if as_json:
+        summary = {
+            "finished": [str(cell.folder) for cell in outcome.finished],
+            "skipped": [str(cell.folder) for cell in outcome.skipped],
+            "failed": [str(cell.folder) for cell in outcome.failed],
+            "leaderboard": str(written.markdown),
+            "csv": str(written.csv),
+            "pictures": [str(picture) for picture in written.pictures],
+        }
+        typer.echo(json.dumps(summary, indent=2))
+        return 1 if outcome.failed else 0
+    typer.echo(render_terminal(written.leaderboard))
+    typer.echo("")
+    counts = {"finished": outcome.finished, "already finished": outcome.skipped, "failed": outcome.failed}
+    typer.echo("Cells: " + ", ".join(f"{len(those)} {what}" for what, those in counts.items() if those) + ".")
+    typer.echo(f"Leaderboard: {written.markdown}")
+    typer.echo(f"CSV:         {written.csv}")
+    for picture in written.pictures:
+        typer.echo(f"Picture:     {picture}")
+    typer.echo(f"Records:     {folder}/<task>/{between}/seed-<n>-<hash>/record.json")
+    return 1 if outcome.failed else 0

@@ -1,0 +1,74 @@
+"""`roast-bench run` with live attacks: which set, which text of a pair, which seed."""
+
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+
+from leaderboard.record import find_records, read_record
+
+BROKEN_SET = """
+from tasks import Unavailable
+
+
+class Gone:
+    def load(self, mirror):
+        raise Unavailable("the mirror has no file gone.parquet.")
+
+
+@register_task("gaps")
+def gaps():
+    whole = tiny()
+    sets = (*whole.evaluation_sets, EvaluationSet(name="gone", role=Role.SHIFT, source=Gone(), **CARD))
+    return Task(**{**{key: getattr(whole, key) for key in whole.__dict__}, "name": "gaps", "evaluation_sets": sets})
+"""
+
+
+@pytest.fixture
+def run_without_attack(tiny_run):
+    at = tiny_run.index("--attack")
+    return [*tiny_run[:at], *tiny_run[at + 2 :], "--method", "vanilla", "--epochs", "1"]
+
+
+def test_set_and_seed_are_chosen(roast_bench, run_without_attack, tmp_path):
+    choices = ["--attack", "deepwordbug:3:10,deepwordbug:2:5", "--attack-set", "other", "--attack-seed", "4"]
+    done = roast_bench(*run_without_attack, *choices)
+    assert done.code == 0, done.err
+    (path,) = find_records(tmp_path / "out")
+    attacks = read_record(path).attacks
+    assert [(a.evaluation_set, a.seed, a.examples, a.max_queries, a.field) for a in attacks] == [
+        ("other", 4, 3, 10, None),
+        ("other", 4, 2, 5, None),
+    ]
+    assert [a.texts for a in attacks] == [
+        "attacks/deepwordbug-3-10-seed-4_on-other.parquet",
+        "attacks/deepwordbug-2-5-seed-4_on-other.parquet",
+    ]
+    for attack in attacks:
+        assert pyarrow.parquet.read_table(path.parent / attack.texts).num_rows == attack.examples
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        (["--attack", "deepwordbug", "--attack-set", "othr"], ["deepwordbug on othr", "did you mean 'other'"]),
+        (["--attack", "deepwordbug", "--attack-set", "odd"], ["deepwordbug on odd", "no labels", "other, test"]),
+        (["--attack", "deepwordbug", "--attack-set", "gone"], ["deepwordbug on gone", "missing", "gone.parquet"]),
+        (["--attack", "deepwordbug", "--attack-seed", "-1"], ["seed", "greater than or equal to 0"]),
+        (["--attack", "deepwordbug", "--attack-field", "both-of-them"], ["--attack-field", "both"]),
+        (["--attack-seed", "3"], ["--attack-seed 3", "--attack"]),
+        (["--attack", "none", "--attack-field", "premise"], ["--attack-field premise", "--attack"]),
+    ],
+)
+def test_what_cannot_be_attacked_is_refused_before_training(
+    choices, said, roast_bench, run_without_attack, plugin: Path, tmp_path
+):
+    with plugin.open("a", encoding="utf-8") as file:
+        file.write(BROKEN_SET)
+    done = roast_bench(*("gaps" if item == "tiny" else item for item in run_without_attack), *choices)
+    assert done.code == 2
+    lines = done.err.strip().splitlines()
+    for part in said:
+        assert part in " ".join(lines)
+    assert not find_records(tmp_path / "out")
+    assert not (tmp_path / "out" / "gaps").exists()
