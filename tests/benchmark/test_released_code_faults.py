@@ -211,17 +211,18 @@ def test_fault_8_names_tell_runs_apart_and_nothing_asks(cell, out, monkeypatch):
     assert (out / cell.record_path).read_bytes() == before
 
 
-def test_fault_9_the_first_mini_batch_counts_towards_the_importance(kept):
-    model, tokenizer = kept
+def test_fault_9_the_first_mini_batch_counts_towards_the_importance(cell, out, kept):
+    from transformers import AutoModelForSequenceClassification
+
+    _, tokenizer = kept
+    without_dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    model = AutoModelForSequenceClassification.from_pretrained(out / cell.folder / MODEL, **without_dropout)
     texts = list(sentences(4000, 16).load(None).examples.texts)
     batches = [
         {**tokenizer(texts[start : start + 8], padding=True, return_tensors="pt"), "labels": torch.arange(8) % 2}
         for start in (0, 8)
     ]
     enlarge(model)
-    for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
     run = SimpleNamespace(model=model, training_batches=lambda: iter(batches), autocast=nullcontext)
     weight = {"classifier.weight": model.classifier.weight}
     importance = Importance()

@@ -75,6 +75,13 @@ def test_merged_predictions_by_the_rule_read_literally() -> None:
     assert calibration_error_raw(logits, new) == pytest.approx(error)
 
 
+def test_merged_predictions_of_groups_in_another_order() -> None:
+    logits, labels = random_logits(), np.arange(200) % 2
+    new = labels_of_merged_predictions(logits, labels, ((1, 2), (0,)))
+    np.testing.assert_array_equal(new == 0, labels == 1)
+    np.testing.assert_array_equal(logits.argmax(axis=1) == new, (logits.argmax(axis=1) == 0) == labels)
+
+
 @pytest.mark.parametrize("groups", [((0,), (1,)), ((0,), (1, 1, 2)), ((0,), (1, 2, 3)), ((0, 1, 2), ()), ((0,), (2,))])
 def test_groups_that_are_no_partition_are_refused(groups: tuple[tuple[int, ...], ...]) -> None:
     for compute in (
