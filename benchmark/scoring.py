@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -101,8 +102,13 @@ def perspectives(
     attacks. An attack that does not aim at wrong predictions takes no part.
     """
     labelled = [name for name, role in roles.items() if role.labelled]
+    aimed = [attack for attack in attacks if _aims_at_wrong_predictions(attack)]
+    times = Counter(attack.column for attack in aimed)
     under_attack = {
-        attack.column: attack.accuracy_under_attack for attack in attacks if _aims_at_wrong_predictions(attack)
+        attack.column if times[attack.column] == 1 else f"{attack.column} on {attack.evaluation_set}": (
+            attack.accuracy_under_attack
+        )
+        for attack in aimed
     }
     static = _having(roles, Role.ADVERSARIAL)
     adversarial = {name: set_scores[name]["accuracy"] for name in static} if static else under_attack

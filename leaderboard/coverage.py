@@ -77,8 +77,9 @@ def _perspective_column(key: str, record: Record, parts: Mapping[str, set[str]])
     covers = sorted(score.sets)
     # What is no evaluation set is a live attack, also where the attack itself left no result.
     live = [name for name in covers if name not in record.evaluation_sets] if key == "acc_adv" else []
-    attacks = [attack for attack in record.attacks if attack.column in live]
-    covered = [name for name in covers if name not in {attack.column for attack in attacks}]
+    attacks = [attack for attack in record.attacks if {attack.column, attack_key(attack)} & set(live)]
+    named = {name for attack in attacks for name in (attack.column, attack_key(attack))}
+    covered = [name for name in covers if name not in named]
     name, short = key, [key]
     if live:
         static = ["static sets"] if len(live) < len(covers) else []

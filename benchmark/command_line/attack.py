@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from benchmark.command_line.attack_options import AttackedField, AttackedSet, attack_budgets
 from benchmark.command_line.options import (
     AsJson,
     CheckpointArgument,
@@ -18,10 +18,9 @@ from benchmark.command_line.options import (
     Plugins,
     Revision,
     TransferSets,
-    attack_budgets,
-    check_folder,
     load_plugins,
     names,
+    use_mirror,
 )
 from benchmark.errors import UserError
 
@@ -32,14 +31,6 @@ if TYPE_CHECKING:
     from tasks import TransferSet
 
 
-class Field(StrEnum):
-    """Which text of a pair is attacked."""
-
-    HYPOTHESIS = "hypothesis"
-    PREMISE = "premise"
-    BOTH = "both"
-
-
 def attack(
     checkpoint: CheckpointArgument,
     task: Annotated[str, typer.Option(help="Task whose texts are attacked.")],
@@ -47,13 +38,8 @@ def attack(
         str,
         typer.Option("--attack", metavar="RECIPE[:TEXTS[:QUERIES]]", help="100 texts and no limit by default."),
     ],
-    on: Annotated[
-        str | None,
-        typer.Option(metavar="SET", help="Attacked evaluation set; by default the in-distribution test set."),
-    ] = None,
-    field: Annotated[
-        Field | None, typer.Option(help="Attacked text of a pair; hypothesis, the second, by default.")
-    ] = None,
+    on: AttackedSet = None,
+    field: AttackedField = None,
     seed: Annotated[int, typer.Option(help="Seed of the attack.")] = 0,
     save_set: Annotated[
         str | None,
@@ -75,7 +61,6 @@ def attack(
     """Attack a fine-tuned checkpoint on one evaluation set; --save-set turns what succeeds into a set for others."""
     from benchmark.attacked_set import attacked_set, check_attacks
     from benchmark.attacks import attacks
-    from benchmark.attacks.nltk_data import use_nltk_data
     from benchmark.attacks.resources import require_resources
     from benchmark.checkpoint_attack import CheckpointAttack, attack_checkpoint, load_attacked
     from benchmark.checkpoint_evaluation import check_max_length, validated
@@ -87,9 +72,7 @@ def attack(
     from benchmark.transfer_sets import check_place, save_transfer_set, transfer_set
 
     load_plugins(plugin)
-    check_folder("--mirror", mirror)
-    if mirror is not None:
-        use_nltk_data(mirror / "nltk_data")
+    use_mirror(mirror)
     check_max_length(max_length)
     declared = declare_task(task)
     wanted = None if save_set is None else transfer_set(declared, save_set, transfer_sets)

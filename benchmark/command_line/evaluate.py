@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchmark.command_line.attack_options import AttackedField, AttackedSet, Attacks, AttackSeed, chosen_attacks
 from benchmark.command_line.options import (
     AsJson,
     CheckpointArgument,
@@ -17,10 +18,10 @@ from benchmark.command_line.options import (
     Plugins,
     Revision,
     TransferSets,
-    attack_budgets,
     check_folder,
     load_plugins,
     names,
+    use_mirror,
 )
 
 if TYPE_CHECKING:
@@ -37,10 +38,10 @@ def evaluate(
     labels: Labels = None,
     max_length: MaxLength = 128,
     eval_size: Annotated[int | None, typer.Option(help="Texts of each evaluation set at most, a fixed sample.")] = None,
-    attack: Annotated[
-        list[str] | None,
-        typer.Option(help="Live attack as RECIPE[:TEXTS[:QUERIES]], 100 texts and no limit by default; repeatable."),
-    ] = None,
+    attack: Attacks = None,
+    attack_field: AttackedField = None,
+    attack_set: AttackedSet = None,
+    attack_seed: AttackSeed = None,
     projection: Annotated[
         str,
         typer.Option(metavar="probabilities|predictions", help="How sets with fewer classes than the task are scored."),
@@ -59,7 +60,7 @@ def evaluate(
     from benchmark.progress import Reporter
 
     load_plugins(plugin)
-    check_folder("--mirror", mirror)
+    use_mirror(mirror)
     if mirror is not None:
         use_nltk_data(mirror / "nltk_data")
     check_folder("--transfer-sets", transfer_sets)
@@ -71,7 +72,7 @@ def evaluate(
         labels=names("--labels", [labels] if labels is not None else None),
         max_length=max_length,
         evaluation={"evaluation_size": eval_size, "projection": projection},
-        attack_fields=attack_budgets(names("--attack", attack)) or [],
+        attack_fields=chosen_attacks(attack, attack_field, attack_set, attack_seed) or [],
         eval_sets=eval_set or (),
         transfer_sets=transfer_sets,
         mirror=mirror,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -69,6 +69,19 @@ def load_plugins(files: Sequence[Path] | None) -> None:
         load_plugin(file)
 
 
+def use_mirror(mirror: Path | None) -> None:
+    """Check the mirror's folder, and let attacks find the NLTK data that it holds.
+
+    Raises:
+        UserError: there is no such folder.
+    """
+    from benchmark.attacks.nltk_data import use_nltk_data
+
+    check_folder("--mirror", mirror)
+    if mirror is not None:
+        use_nltk_data(mirror / "nltk_data")
+
+
 def check_folder(option: str, folder: Path | None) -> None:
     """Refuse a folder that was named but does not exist.
 
@@ -106,26 +119,3 @@ def whole_numbers(option: str, values: Sequence[str] | None) -> list[int] | None
         if not value.isdecimal():
             raise UserError(f"{option} {value}: write whole numbers, such as {option} 0,1,2.")
     return [int(value) for value in given]
-
-
-def attack_budgets(given: Sequence[str] | None) -> list[dict[str, Any]] | None:
-    """``["deepwordbug:100:500"]`` as settings of attacks; None where the option was not given, none for ``["none"]``.
-
-    Raises:
-        UserError: one is not of the form RECIPE[:TEXTS[:QUERIES]].
-    """
-    if given is None:
-        return None
-    if list(given) == ["none"]:
-        return []
-    chosen = []
-    for text in given:
-        recipe, *budget = text.split(":")
-        if len(budget) > 2 or not all(number.isdecimal() for number in budget):
-            raise UserError(
-                f"--attack {text}: write it as RECIPE, RECIPE:TEXTS or RECIPE:TEXTS:QUERIES, such as "
-                "deepwordbug:100:500."
-            )
-        texts, queries = [int(number) for number in budget] + [100, None][len(budget) :]
-        chosen.append({"recipe": recipe, "examples": texts, "max_queries": queries})
-    return chosen

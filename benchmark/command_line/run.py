@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmark.command_line.attack import Field
+from benchmark.command_line.attack_options import AttackedField, AttackedSet, Attacks, AttackSeed, chosen_attacks
 from benchmark.command_line.options import (
     AsJson,
     EvalSets,
     Mirror,
     Plugins,
     TransferSets,
-    attack_budgets,
     check_folder,
     load_plugins,
     names,
+    use_mirror,
     whole_numbers,
 )
 from benchmark.errors import UserError
@@ -51,18 +51,10 @@ def run(
             help="How sets with fewer classes than the task are scored; probabilities by default.",
         ),
     ] = None,
-    attack: Annotated[
-        list[str] | None,
-        typer.Option(help="Live attack as RECIPE[:TEXTS[:QUERIES]], 100 texts and no limit by default; or 'none'."),
-    ] = None,
-    attack_field: Annotated[
-        Field | None, typer.Option(help="Attacked text of a pair; hypothesis, the second, by default.")
-    ] = None,
-    attack_set: Annotated[
-        str | None,
-        typer.Option(metavar="SET", help="Attacked evaluation set; by default the in-distribution test set."),
-    ] = None,
-    attack_seed: Annotated[int | None, typer.Option(help="Seed of the attacks; 0 by default.")] = None,
+    attack: Attacks = None,
+    attack_field: AttackedField = None,
+    attack_set: AttackedSet = None,
+    attack_seed: AttackSeed = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="METHOD.NAME=VALUE", help="A hyper-parameter, such as roast.alpha=0.6."),
@@ -76,7 +68,6 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Train and score a suite: skip finished cells, resume broken ones, print the leaderboard."""
-    from benchmark.attacks.nltk_data import use_nltk_data
     from benchmark.plan import parse_assignments, plan
 
     load_plugins(plugin)
@@ -94,22 +85,13 @@ def run(
             "backbones": names("--backbone", backbone),
             "methods": names("--method", method),
             "seeds": whole_numbers("--seeds", seeds),
-            "attacks": _attacks(
-                attack,
-                {
-                    "field": attack_field.value if attack_field else None,
-                    "evaluation_set": attack_set,
-                    "seed": attack_seed,
-                },
-            ),
+            "attacks": chosen_attacks(attack, attack_field, attack_set, attack_seed),
         },
         _given(training),
         _given({"evaluation_size": eval_size, "projection": projection}),
         parse_assignments(set_ or []),
     )
-    check_folder("--mirror", mirror)
-    if mirror is not None:
-        use_nltk_data(mirror / "nltk_data")
+    use_mirror(mirror)
     check_folder("--transfer-sets", transfer_sets)
     folder = out or Path("runs") / chosen.name
     cells = plan(chosen, mirror, eval_sets=eval_set or (), transfer_sets=transfer_sets)
@@ -149,16 +131,6 @@ def _chosen(
             )
         settings.setdefault(method, {}).update(values)
     return overridden(base, _given({**changes, "hyper_parameters": settings}), training=training, evaluation=evaluation)
-
-
-def _attacks(given: list[str] | None, choices: dict[str, Any]) -> list[dict[str, Any]] | None:
-    budgets = attack_budgets(names("--attack", given))
-    chosen = _given(choices)
-    if chosen and not budgets:
-        name, value = next(iter(chosen.items()))
-        option = {"field": "--attack-field", "evaluation_set": "--attack-set", "seed": "--attack-seed"}[name]
-        raise UserError(f"{option} {value}: says how to attack; name an attack with --attack too.")
-    return None if budgets is None else [{**budget, **chosen} for budget in budgets]
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:

@@ -204,3 +204,12 @@ def test_an_attack_that_does_not_aim_at_wrong_predictions_takes_no_part():
     assert perspectives(roles, scores, [reduction])["acc_adv"].value is None
     # Any other attack without an accuracy leaves the mean undefined.
     assert perspectives(roles, scores, [attack(12.0), without_accuracy("no texts")])["acc_adv"].value is None
+
+
+def test_one_budget_on_two_sets_is_two_attacks():
+    first, second = attack(10.0), attack(30.0).model_copy(update={"evaluation_set": "b"})
+    roles = {name: role for name, role in ROLES.items() if role is not Role.ADVERSARIAL}
+    scores = score_sets({name: SETS[name] for name in roles}, "a")
+    found = perspectives(roles, scores, [first, second])["acc_adv"]
+    assert found.value == pytest.approx(20.0)
+    assert found.sets == (f"{first.column} on a", f"{second.column} on b")
