@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import datetime
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from benchmark.backbones import load_classifier, load_tokenizer
 from benchmark.evaluation import evaluate, fingerprint
 from benchmark.fine_tuning import fine_tune
 from benchmark.peak_memory import peak_memory_bytes, reset_peak_memory
 from benchmark.plan import Cell
+from benchmark.planned import Planned
 from benchmark.prediction import Predictor
 from benchmark.progress import Reporter
 from benchmark.provenance import code_version, machine, package_versions
 from benchmark.stopwatch import Stopwatch
-from leaderboard.record import CellIdentity, Configuration, Record
+from leaderboard.record import Configuration, Record
 from tasks.loading import LoadedTask
 
 CHECKPOINTS = "checkpoint"
@@ -25,29 +25,6 @@ CHECKPOINTS = "checkpoint"
 
 MODEL = "model"
 """Folder of a cell that holds the fine-tuned model where it is kept."""
-
-
-class Identified(Protocol):
-    """What leaves a record: a cell, or a checkpoint to evaluate."""
-
-    @property
-    def given(self) -> Mapping[str, Any]:
-        """As the user gave it."""
-
-    @property
-    def identity(self) -> CellIdentity:
-        """Its coordinates."""
-
-    @property
-    def folder(self) -> Path:
-        """Where its files go, below the output folder."""
-
-    @property
-    def record_path(self) -> Path:
-        """Its record, below the output folder."""
-
-    def resolved(self) -> dict[str, Any]:
-        """Everything that determines the result."""
 
 
 def run_cell(cell: Cell, data: LoadedTask, folder: Path, reporter: Reporter, *, keep_model: bool) -> Record:
@@ -94,7 +71,7 @@ def run_cell(cell: Cell, data: LoadedTask, folder: Path, reporter: Reporter, *, 
     )
 
 
-def origin(cell: Identified, started: str) -> dict[str, Any]:
+def origin(cell: Planned, started: str) -> dict[str, Any]:
     """Fields of a record that say what ran, on which code and machine, finished or failed."""
     return {
         "cell": cell.identity,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import benchmark
 from benchmark.checkpoints import Checkpoint
 from benchmark.errors import UserError
-from benchmark.plan import hash_of, sources_of
+from benchmark.planned import hash_of, sources_of
 from benchmark.run import cannot_be_written, make_writable
 from benchmark.suite import AttackSettings
 from leaderboard.record import AttackResult

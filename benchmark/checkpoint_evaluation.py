@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,12 +18,12 @@ from benchmark.declared_task import declare_task
 from benchmark.errors import UserError
 from benchmark.file_sets import check_pairs, file_fingerprints, with_file_sets
 from benchmark.lookup import find
-from benchmark.plan import hash_of, identity_of_mirror, sources_of
+from benchmark.planned import Planned, identity_of_mirror, sources_of
 from benchmark.progress import Reporter
 from benchmark.run import RunOutcome, finished_records, leave_record, make_writable, truncated_sets
 from benchmark.suite import AttackSettings, EvaluationSettings, TrainingSettings, first_problem
-from leaderboard.record import RECORD_FILE, CellIdentity, Record
-from tasks import DataError, Task
+from leaderboard.record import CellIdentity, Record
+from tasks import DataError
 from tasks.loading import LoadedEvaluation, load_evaluation
 
 CHECKPOINTS = "checkpoints"
@@ -35,56 +35,28 @@ SUITE = "evaluate"
 """Stands where other records name a suite."""
 
 
-@dataclass(frozen=True)
-class CheckpointCell:
+@dataclass(frozen=True, kw_only=True)
+class CheckpointCell(Planned):
     """One checkpoint on one task, with everything that determines its scores."""
 
-    task: Task
     checkpoint: Checkpoint
     max_length: int
     """Tokens; longer texts are cut."""
-    evaluation: EvaluationSettings
-    attacks: tuple[AttackSettings, ...]
-    given: Mapping[str, Any]
-    """The flags, without defaults."""
-    plugin_sources: Mapping[str, str] = field(default_factory=dict)
-    """Task or attack that comes from a plug-in → sha256 of its file, or its package and version."""
-    mirror: str | None = None
-    """Fingerprint of the mirror that hub data sets are read from."""
-    files: Mapping[str, str] = field(default_factory=dict)
-    """Evaluation set read from a file → sha256 of the file and how it is read."""
 
     def resolved(self) -> dict[str, Any]:
         """Everything that determines the scores, after defaults, as JSON values."""
-        values: dict[str, Any] = {
+        return {
             "task": self.task.name,
             "checkpoint": self.checkpoint.resolved(),
             "seed": 0,
             "evaluation": {**self.evaluation.model_dump(mode="json"), "max_length": self.max_length},
-            "attacks": [attack.model_dump(mode="json") for attack in self.attacks],
+            **self.resolved_attacks_and_data(),
         }
-        if self.plugin_sources:
-            values["plugin_sources"] = dict(self.plugin_sources)
-        if self.files:
-            values["files"] = dict(self.files)
-        if self.mirror is not None:
-            values["mirror"] = self.mirror
-        return values
-
-    @property
-    def config_hash(self) -> str:
-        """Hash of `resolved`; a checkpoint with another configuration never takes this one's place."""
-        return hash_of(self.resolved())
 
     @property
     def folder(self) -> Path:
         """Where its files go, below the output folder."""
         return Path(self.task.name) / CHECKPOINTS / self.checkpoint.slug / f"seed-0-{self.config_hash}"
-
-    @property
-    def record_path(self) -> Path:
-        """Its record, below the output folder."""
-        return self.folder / RECORD_FILE
 
     @property
     def identity(self) -> CellIdentity:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,35 +19,24 @@ from benchmark.declared_task import declare_task
 from benchmark.errors import UserError
 from benchmark.file_sets import file_fingerprints, training_fingerprint, with_file_sets
 from benchmark.lookup import find, nearest
+from benchmark.planned import Planned, identity_of_mirror, sources_of
 from benchmark.plugins import plugin_sources
-from benchmark.suite import AttackSettings, EvaluationSettings, Suite, TrainingSettings, first_problem
-from leaderboard.record import RECORD_FILE, CellIdentity
+from benchmark.suite import Suite, TrainingSettings, first_problem
+from leaderboard.record import CellIdentity
 from methods import Method
-from tasks import Task, tasks
 
 
-@dataclass(frozen=True)
-class Cell:
+@dataclass(frozen=True, kw_only=True)
+class Cell(Planned):
     """One (task, backbone, method, seed) with everything that determines its result."""
 
     suite: str
-    task: Task
     backbone: Backbone
     method_name: str
     method: type[Method]
     hyper_parameters: Mapping[str, Any]
     seed: int
     training: TrainingSettings
-    evaluation: EvaluationSettings
-    attacks: tuple[AttackSettings, ...]
-    given: Mapping[str, Any]
-    """The suite's file and the flags that change it, without defaults."""
-    plugin_sources: Mapping[str, str]
-    """Task or attack that comes from a plug-in → sha256 of its file, or its package and version."""
-    mirror: str | None
-    """Fingerprint of the mirror that hub data sets are read from."""
-    files: Mapping[str, str] = field(default_factory=dict)
-    """Evaluation set, or the training data, read from a file of the user's → sha256 of the file and how it is read."""
 
     def resolved(self) -> dict[str, Any]:
         """Everything that determines the result, after defaults, as JSON values."""
@@ -60,34 +48,18 @@ class Cell:
             "seed": self.seed,
             "training": self.training.model_dump(mode="json"),
             "evaluation": self.evaluation.model_dump(mode="json"),
-            "attacks": [attack.model_dump(mode="json") for attack in self.attacks],
+            **self.resolved_attacks_and_data(),
         }
         modules = dict.fromkeys(base.__module__ for base in self.method.__mro__)
         sources = [plugin_sources[module] for module in modules if module in plugin_sources]
         if sources:
             values["method_source"] = ", ".join(sources)
-        if self.plugin_sources:
-            values["plugin_sources"] = dict(self.plugin_sources)
-        if self.files:
-            values["files"] = dict(self.files)
-        if self.mirror is not None:
-            values["mirror"] = self.mirror
         return values
-
-    @property
-    def config_hash(self) -> str:
-        """Hash of `resolved`; a cell with another configuration never takes this one's place."""
-        return hash_of(self.resolved())
 
     @property
     def folder(self) -> Path:
         """Where its files go, below the output folder."""
         return Path(self.task.name) / self.backbone.slug / self.method_name / f"seed-{self.seed}-{self.config_hash}"
-
-    @property
-    def record_path(self) -> Path:
-        """Its record, below the output folder."""
-        return self.folder / RECORD_FILE
 
     @property
     def identity(self) -> CellIdentity:
@@ -164,22 +136,6 @@ def plan(
     ]
 
 
-def hash_of(resolved: Mapping[str, Any]) -> str:
-    """The hash that stands for a resolved configuration."""
-    return hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def sources_of(task: Task, recipes: Sequence[str]) -> dict[str, str]:
-    """Task and attacks that come from a plug-in → sha256 of its file, or its package and version.
-
-    Raises:
-        UserError: there is no attack of one of the names.
-    """
-    made: dict[str, Any] = {f"task {task.name}": tasks[task.name]}
-    made |= {f"attack {recipe}": find("attack", recipe, attacks).build for recipe in recipes}
-    return {what: plugin_sources[it.__module__] for what, it in made.items() if it.__module__ in plugin_sources}
-
-
 def canonical_keys(values: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Hyper-parameters by the canonical name of their method, whichever way it was written.
 
@@ -208,19 +164,6 @@ def hyper_parameters(name: str, method: type[Method], family: str, given: Mappin
         raise UserError(f"{name}.{first_problem(error)}") from None
     values: dict[str, Any] = TypeAdapter(method).dump_python(built, mode="json")
     return values
-
-
-def identity_of_mirror(mirror: Path) -> str:
-    """What tells a mirror's data from others': a hash of its manifest.
-
-    Raises:
-        UserError: it has none.
-    """
-    manifest = mirror / "MANIFEST.json"
-    try:
-        return hashlib.sha256(manifest.read_bytes()).hexdigest()
-    except OSError as error:
-        raise UserError(f"--mirror {mirror}: {manifest.name} cannot be read there ({error.strerror}).") from None
 
 
 def parse_assignments(assignments: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -21,17 +21,17 @@ from tasks import DataError
 from tasks.loading import LoadedTask, load_task
 
 if TYPE_CHECKING:
-    from benchmark.cell import Identified
+    from benchmark.planned import Planned
 
 
 @dataclass(frozen=True)
 class RunOutcome:
     """What became of the cells."""
 
-    finished: tuple[Identified, ...]
-    skipped: tuple[Identified, ...]
+    finished: tuple[Planned, ...]
+    skipped: tuple[Planned, ...]
     """Finished by an earlier run."""
-    failed: tuple[Identified, ...]
+    failed: tuple[Planned, ...]
 
 
 def run_cells(
@@ -134,7 +134,7 @@ def _run_one(cell: Cell, data: LoadedTask, out: Path, reporter: Reporter, keep_m
     return record
 
 
-def leave_record(cell: Identified, work: Callable[[], Record], out: Path, reporter: Reporter) -> Record:
+def leave_record(cell: Planned, work: Callable[[], Record], out: Path, reporter: Reporter) -> Record:
     """Do the work and write the record that it returns; where it raises, one of the failure."""
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     try:
@@ -157,14 +157,14 @@ def serialised(record: Record) -> bytes:
     return record.model_dump_json(indent=2).encode() + b"\n"
 
 
-def _failure(cell: Identified, started: str, error: Exception) -> Record:
+def _failure(cell: Planned, started: str, error: Exception) -> Record:
     from benchmark.cell import origin
 
     failure = Failure(kind=type(error).__name__, message=str(error), traceback=traceback.format_exc())
     return Record(status="failed", failure=failure, **origin(cell, started))
 
 
-def finished_records(out: Path, cells: Sequence[Identified]) -> set[Path]:
+def finished_records(out: Path, cells: Sequence[Planned]) -> set[Path]:
     """Records of finished cells, each read once.
 
     All below the folder are read, also those of other plans: one that the leaderboard cannot read is refused before
