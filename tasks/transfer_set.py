@@ -43,8 +43,8 @@ class TransferSet:
         if not self.path.is_file():
             folder = "" if self.folder == FOLDER else f" --transfer-sets {self.folder}"
             raise Unavailable(
-                f"{self.path} has not been made; roast-bench attack CHECKPOINT --task {self.task} "
-                f"--attack RECIPE --save-set {self.name}{folder} makes it."
+                f"not made yet; roast-bench attack CHECKPOINT --task {self.task} --attack RECIPE "
+                f"--save-set {self.name}{folder} makes it."
             )
         loaded = FileSource(path=self.path, label=LABEL).load(mirror)
         if not loaded.provenance:

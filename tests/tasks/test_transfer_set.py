@@ -54,7 +54,7 @@ def test_equal_texts_of_another_model_are_other_data(write: Callable[..., Transf
 def test_a_set_that_was_never_made_says_how_to_make_it() -> None:
     with pytest.raises(Unavailable) as raised:
         TransferSet(task="sentiment", name="textfooler-bert").load(None)
-    for part in ("transfer-sets/sentiment/textfooler-bert.parquet", "--task sentiment", "--save-set textfooler-bert"):
+    for part in ("not made yet", "attack CHECKPOINT --task sentiment --attack RECIPE --save-set textfooler-bert"):
         assert part in str(raised.value)
     assert "--transfer-sets" not in str(raised.value)
 
