@@ -1,11 +1,16 @@
-"""`roast-bench run` with live attacks: which set, which text of a pair, which seed."""
+"""Live attacks of `roast-bench run` and `evaluate`: which set, which text of a pair, which seed."""
 
+import os
 from pathlib import Path
 
+import nltk
 import pyarrow.parquet
 import pytest
+from elsewhere import fine_tuned
 
 from leaderboard.record import find_records, read_record
+
+MIRROR = Path(os.environ.get("ROAST_BENCH_MIRROR") or Path(__file__).parents[2].parent / "shared" / "mirror")
 
 BROKEN_SET = """
 from tasks import Unavailable
@@ -72,3 +77,30 @@ def test_what_cannot_be_attacked_is_refused_before_training(
         assert part in " ".join(lines)
     assert not find_records(tmp_path / "out")
     assert not (tmp_path / "out" / "gaps").exists()
+
+
+@pytest.fixture
+def evaluate(plugin, tiny_backbone, tmp_path):
+    checkpoint = fine_tuned(tiny_backbone, tmp_path / "mine", ["negative", "positive"])
+    return ["evaluate", checkpoint, "--plugin", plugin, "--task", "tiny", "--max-length", 64, "--out", tmp_path / "out"]
+
+
+def test_a_checkpoint_is_attacked_with_the_same_options(roast_bench, evaluate, tmp_path):
+    done = roast_bench(*evaluate, "--attack", "deepwordbug:3:10", "--attack-set", "other", "--attack-seed", "4")
+    assert done.code == 0, done.err
+    (attack,) = read_record(find_records(tmp_path / "out")[0]).attacks
+    assert (attack.evaluation_set, attack.seed, attack.examples) == ("other", 4, 3)
+
+
+def test_a_mirror_brings_the_nltk_data_for_attacks_on_a_checkpoint(roast_bench, evaluate, monkeypatch, tmp_path):
+    if not (MIRROR / "nltk_data" / "corpora" / "wordnet").is_dir():
+        pytest.skip(f"no NLTK data in {MIRROR}; name a mirror in ROAST_BENCH_MIRROR")
+    monkeypatch.delenv("ROAST_BENCH_MIRROR", raising=False)
+    monkeypatch.setenv("NLTK_DATA", str(tmp_path))
+    monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
+    refused = roast_bench(*evaluate, "--attack", "pwws:2:10")
+    assert refused.code == 2
+    assert "WordNet" in refused.err
+    done = roast_bench(*evaluate, "--attack", "pwws:2:10", "--mirror", MIRROR)
+    assert done.code == 0, done.err
+    assert [attack.recipe for attack in read_record(find_records(tmp_path / "out")[0]).attacks] == ["pwws"]
