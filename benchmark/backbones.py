@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import UserError
 from benchmark.lookup import nearest
+from tasks.errors import first_line
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -122,7 +123,7 @@ def commit_on_hub(kind: str, name: str, revision: str | None = None) -> str:
             return str(huggingface_hub.HfApi().model_info(name, revision=revision).sha)
         except (OSError, ValueError) as error:
             raise UserError(
-                f"{kind} {name}: not found on the hub ({_first_line(error)}); {_LOCAL_CHOICES[kind]}"
+                f"{kind} {name}: not found on the hub ({first_line(error)}); {_LOCAL_CHOICES[kind]}"
             ) from None
     cached = huggingface_hub.try_to_load_from_cache(name, "config.json", revision=revision)
     if isinstance(cached, str):
@@ -309,9 +310,5 @@ def loaded(backbone: Backbone, what: str, load: Callable[[], Any]) -> Any:
         return load()
     except Exception as error:  # libraries raise anything from TypeError to types of their own for a broken file
         raise UserError(
-            f"{backbone.kind} {backbone.name}: its {what} cannot be loaded ({_first_line(error)})"
+            f"{backbone.kind} {backbone.name}: its {what} cannot be loaded ({first_line(error)})"
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

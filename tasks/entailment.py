@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from tasks.base import EvaluationSet, Role, Task
 from tasks.hub_source import HubSource, hub_origin
 from tasks.registry import register_task
 from tasks.shared_sets import (
     ENTAILMENT,
-    GLUE_LICENCE,
     TWO_CLASSES,
     adversarial_mnli,
-    glue,
+    entailment_pairs,
     hub_set,
     mnli,
+    mnli_validation,
     multi30k,
     newsgroups,
     question_pairs,
     sst2_sentences,
     transfer_set,
+    two_class_glue,
     wmt16,
 )
 from tasks.sources import NoSource
@@ -56,31 +55,9 @@ def entailment() -> Task:
     )
 
 
-def mnli_validation(role: Role) -> tuple[EvaluationSet, ...]:
-    """MNLI's validation splits: of the training data's genres (m) and of others (mm)."""
-    return (
-        hub_set("mnli-m", role, mnli("validation_matched"), GLUE_LICENCE, rows=9_815),
-        hub_set("mnli-mm", role, mnli("validation_mismatched"), GLUE_LICENCE, rows=9_832),
-    )
-
-
-def two_class_glue(name: str, first: str, second: str, rows: int, sha256: str | None = None) -> EvaluationSet:
-    """A two-class GLUE set's validation split; labels by name, since WNLI's codes are the other way round."""
-    labels: Mapping[str, int] = {"entailment": 0, "not_entailment": 1}
-    source = glue(name, "validation", text=first, second_text=second, label="label", labels=labels)
-    return hub_set(name, Role.SHIFT, source, GLUE_LICENCE, rows=rows, sha256=sha256, projection=TWO_CLASSES)
-
-
 def _shifted() -> tuple[EvaluationSet, ...]:
-    diagnostics = HubSource(
-        dataset="pietrolesci/glue_diagnostics",
-        config="default",
-        split="test",
-        revision="af4917ab59d978184621369d2508cacb139b159b",
-        text="premise",
-        second_text="hypothesis",
-        label="label",
-        labels=ENTAILMENT,
+    diagnostics = entailment_pairs(
+        "pietrolesci/glue_diagnostics", "default", "test", revision="af4917ab59d978184621369d2508cacb139b159b"
     )
     fever = HubSource(
         dataset="pietrolesci/nli_fever",
@@ -92,15 +69,8 @@ def _shifted() -> tuple[EvaluationSet, ...]:
         label="label",
         labels=ENTAILMENT,
     )
-    wanli = HubSource(
-        dataset="alisawuffles/WANLI",
-        config="default",
-        split="test",
-        revision="61c95318fd71c55b6ba355d76253254615f387ec",
-        text="premise",
-        second_text="hypothesis",
-        label="gold",
-        labels=ENTAILMENT,
+    wanli = entailment_pairs(
+        "alisawuffles/WANLI", "default", "test", label="gold", revision="61c95318fd71c55b6ba355d76253254615f387ec"
     )
     return (
         hub_set(
@@ -150,26 +120,17 @@ def _two_class() -> tuple[EvaluationSet, ...]:
 
 
 def _adversarial() -> tuple[EvaluationSet, ...]:
-    rounds = {
-        f"anli-{name}": (
-            HubSource(
-                dataset="facebook/anli",
-                config="plain_text",
-                split=f"test_{name}",
-                revision="8e4813d81f46d313dac7892e1c28076917cfcdf9",
-                text="premise",
-                second_text="hypothesis",
-                label="label",
-                labels=ENTAILMENT,
-            ),
-            rows,
-        )
-        for name, rows in (("r1", 1_000), ("r2", 1_000), ("r3", 1_200))
-    }
+    anli = "8e4813d81f46d313dac7892e1c28076917cfcdf9"
     return (
         *(
-            hub_set(name, Role.ADVERSARIAL, source, "CC BY-NC 4.0", rows=rows)
-            for name, (source, rows) in rounds.items()
+            hub_set(
+                f"anli-{name}",
+                Role.ADVERSARIAL,
+                entailment_pairs("facebook/anli", "plain_text", f"test_{name}", revision=anli),
+                "CC BY-NC 4.0",
+                rows=rows,
+            )
+            for name, rows in (("r1", 1_000), ("r2", 1_000), ("r3", 1_200))
         ),
         *adversarial_mnli(),
         *(

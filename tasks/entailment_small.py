@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from tasks.base import Role, Task
-from tasks.entailment import mnli_validation, two_class_glue
 from tasks.hub_source import HubSource, hub_origin
 from tasks.registry import register_task
 from tasks.shared_sets import (
     COUNTERFACTUAL_LICENCE,
     ENTAILMENT,
     adversarial_mnli,
+    entailment_pairs,
     hub_set,
+    mnli_validation,
     multi30k,
     news,
     sst2_sentences,
+    two_class_glue,
 )
 
 
@@ -63,13 +65,9 @@ def entailment_small() -> Task:
 
 
 def _pairs(split: str) -> HubSource:
-    return HubSource(
-        dataset="tasksource/counterfactually-augmented-snli",
-        config="all",
-        split=split,
-        text="premise",
-        second_text="hypothesis",
-        label="label",
-        labels=ENTAILMENT,
+    return entailment_pairs(
+        "tasksource/counterfactually-augmented-snli",
+        "all",
+        split,
         only_in_mirror="the hub has the revised pairs alone, not the config 'all' with the original ones",
     )

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tasks.columns import Table, check_columns, top_column
-from tasks.errors import Unavailable
+from tasks.errors import Unavailable, first_line
 
 if TYPE_CHECKING:
     import datasets
@@ -62,7 +62,7 @@ def hub_split(dataset: str, config: str, split: str, revision: str | None) -> da
     try:
         table = datasets.load_dataset(dataset, config, split=split, revision=revision)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         remedy = "" if "scripts are no longer supported" in reason else "check the connection or "
         raise Unavailable(
             f"{place}: cannot be loaded from the hub ({reason}); {remedy}name a mirror folder with --mirror."

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.columns import Table, check_columns, top_column
-from tasks.errors import DataError, Unavailable
+from tasks.errors import DataError, Unavailable, first_line
 from tasks.schema_label_names import schema_label_names
 
 MANIFEST = "MANIFEST.json"
@@ -43,8 +43,7 @@ def mirror_table(mirror: Path, file: str, wanted: Sequence[str]) -> tuple[Table,
         check_columns(names, columns, str(path))
         table = parquet.read(columns=columns)
     except (OSError, pyarrow.ArrowException) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DataError(f"{path}: is not a readable Parquet file ({reason}).") from None
+        raise DataError(f"{path}: is not a readable Parquet file ({first_line(error)}).") from None
     label_names = schema_label_names(table.schema.metadata, str(path))
     return Table({name: table.column(name).to_pylist() for name in columns}, str(path), label_names), entry["partial"]
 

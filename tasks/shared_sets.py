@@ -48,9 +48,38 @@ def glue(config: str, split: str, **columns: Any) -> HubSource:
     return HubSource(dataset="nyu-mll/glue", config=config, split=split, revision=GLUE, **columns)
 
 
+def entailment_pairs(dataset: str, config: str, split: str, *, label: str = "label", **source: Any) -> HubSource:
+    """Labelled pairs of a data set with columns premise and hypothesis and the three classes' names."""
+    return HubSource(
+        dataset=dataset,
+        config=config,
+        split=split,
+        text="premise",
+        second_text="hypothesis",
+        label=label,
+        labels=ENTAILMENT,
+        **source,
+    )
+
+
 def mnli(split: str) -> HubSource:
     """Labelled pairs of MNLI (arXiv 1704.05426)."""
-    return glue("mnli", split, text="premise", second_text="hypothesis", label="label", labels=ENTAILMENT)
+    return entailment_pairs("nyu-mll/glue", "mnli", split, revision=GLUE)
+
+
+def mnli_validation(role: Role) -> tuple[EvaluationSet, ...]:
+    """MNLI's validation splits: of the training data's genres (m) and of others (mm)."""
+    return (
+        hub_set("mnli-m", role, mnli("validation_matched"), GLUE_LICENCE, rows=9_815),
+        hub_set("mnli-mm", role, mnli("validation_mismatched"), GLUE_LICENCE, rows=9_832),
+    )
+
+
+def two_class_glue(name: str, first: str, second: str, rows: int, sha256: str | None = None) -> EvaluationSet:
+    """A two-class GLUE set's validation split; labels by name, since WNLI's codes are the other way round."""
+    labels: Mapping[str, int] = {"entailment": 0, "not_entailment": 1}
+    source = glue(name, "validation", text=first, second_text=second, label="label", labels=labels)
+    return hub_set(name, Role.SHIFT, source, GLUE_LICENCE, rows=rows, sha256=sha256, projection=TWO_CLASSES)
 
 
 def sst2(split: str) -> HubSource:

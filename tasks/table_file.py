@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tasks.errors import DataError, Unavailable
+from tasks.errors import DataError, Unavailable, first_line
 from tasks.schema_label_names import schema_label_names
 
 PROVENANCE_KEY = b"roast_bench_provenance"
@@ -151,11 +151,11 @@ def _parquet(path: Path) -> TableFile:
         table.validate(full=True)
         columns = table.to_pydict()
     except (pyarrow.ArrowException, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: is not a readable Parquet file ({_first_line(error)}).") from None
+        raise DataError(f"{path}: is not a readable Parquet file ({first_line(error).rstrip('.')}).") from None
     except OSError as error:
         if error.errno:
             raise
-        raise DataError(f"{path}: is not a readable Parquet file ({_first_line(error)}).") from None
+        raise DataError(f"{path}: is not a readable Parquet file ({first_line(error).rstrip('.')}).") from None
     metadata = table.schema.metadata or {}
     return TableFile(
         columns,
@@ -182,10 +182,6 @@ def _check_distinct(path: Path, names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise DataError(f"{path}: has {names.count(name)} columns {name!r}; rename or remove all but one.")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 READERS: Mapping[str, Callable[[Path], TableFile]] = {

@@ -8,6 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from tasks import HubSource, Unavailable
+from tasks.errors import first_line
 from tasks.hub import hub_split
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def newest_revision(dataset: str) -> str:
     try:
         commit = HfApi().dataset_info(dataset, timeout=ANSWER_SECONDS).sha
     except (OSError, ValueError, HfHubHTTPError) as error:
-        raise Unavailable(f"{dataset}: the hub does not say its newest revision ({_first_line(error)}).") from error
+        raise Unavailable(f"{dataset}: the hub does not say its newest revision ({first_line(error)}).") from error
     if not commit:
         raise Unavailable(f"{dataset}: the hub does not say its newest revision.")
     return commit
@@ -88,7 +89,3 @@ def describe_split(table: datasets.Dataset, label_column: str | None) -> dict[st
 
 def _order(value: object) -> tuple[str, Any]:
     return (type(value).__name__, value if isinstance(value, int | float | str) else str(value))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
