@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmark.first_token import last_block_for_first_token
 from tasks import Examples
 
 if TYPE_CHECKING:
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
 
     from benchmark.white_box import WhiteBox
 
-TOKENS_PER_BATCH = 4_096
-"""Padded tokens of one batch; keeps a batch's activations within the processor's caches."""
+TOKENS_PER_BATCH = 1_024
+"""Padded tokens of one batch on a processor; keeps a batch's activations within its caches."""
+
+TOKENS_PER_BATCH_ON_GPU = 16_384
+"""Padded tokens of one batch elsewhere."""
 
 TEXTS_PER_CHUNK = 8_192
 """Texts tokenised together; bounds the memory that tokens take."""
@@ -106,9 +110,10 @@ class Predictor:
         from transformers.data.data_collator import pad_without_fast_tokenizer_warning
 
         lengths = np.array([len(ids) for ids in tokens["input_ids"]])
+        most_tokens = TOKENS_PER_BATCH if self._model.device.type == "cpu" else TOKENS_PER_BATCH_ON_GPU
         logits: NDArray[np.float32] | None = None
-        with torch.inference_mode():
-            for rows in _batches(lengths):
+        with torch.inference_mode(), last_block_for_first_token(self._model):
+            for rows in _batches(lengths, most_tokens):
                 batch = pad_without_fast_tokenizer_warning(
                     self._tokenizer,
                     {name: [values[row] for row in rows] for name, values in tokens.items()},
@@ -124,13 +129,13 @@ class Predictor:
         return logits
 
 
-def _batches(lengths: NDArray[Any]) -> list[NDArray[np.intp]]:
-    """Row numbers in batches of similar length, longest first, each within `TOKENS_PER_BATCH`."""
+def _batches(lengths: NDArray[Any], most_tokens: int) -> list[NDArray[np.intp]]:
+    """Row numbers in batches of similar length, longest first, each within so many tokens."""
     order = np.argsort(-lengths, kind="stable")
     batches = []
     start = 0
     while start < len(order):
-        size = max(1, TOKENS_PER_BATCH // max(1, int(lengths[order[start]])))
+        size = max(1, most_tokens // max(1, int(lengths[order[start]])))
         batches.append(order[start : start + size])
         start += size
     return batches

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 LARGEST_RANK_ERROR = 1e-4
 """Bound on the error of a relative rank; ties get their mean rank exactly or within this bound."""
 
-DROPPED_BITS = 10
-"""Low mantissa bits left out of a bucket's key: 8,192 buckets for each power of two."""
+DROPPED_BITS = 11
+"""Low mantissa bits left out of a bucket's key: 4,096 buckets for each power of two.
+
+Fewer buckets make more of them crowded (uniform or normal numbers would be, with half as many); more leave the caches.
+"""
 
 CHUNK = 1 << 23
 """Numbers looked at together; bounds the working memory."""
@@ -43,12 +46,11 @@ class RelativeRank:
         self.count = sum(tensor.numel() for tensor in numbers)
         if self.count == 0:
             raise ValueError("there is nothing to rank.")
-        self._check(numbers)
-        keys = [extreme for chunk in _chunks(numbers) for extreme in torch.aminmax(_keys(chunk))]
-        self._lowest_key = int(min(keys))
-        buckets = int(max(keys)) - self._lowest_key + 1
-        counts = sum(torch.bincount(_keys(chunk) - self._lowest_key, minlength=buckets) for chunk in _chunks(numbers))
-        assert not isinstance(counts, int)
+        lowest, highest = _keys(torch.stack(_range(numbers))).tolist()
+        self._lowest_key = lowest
+        counts = torch.zeros(highest - lowest + 1, dtype=torch.int64, device=numbers[0].device)
+        for chunk in _chunks(numbers):
+            counts += torch.bincount(self._buckets(chunk), minlength=len(counts))
         self._table = _mean_ranks(counts, self.count)
         crowded = counts > 2 * LARGEST_RANK_ERROR * self.count
         self._crowded = crowded if bool(crowded.any()) else None
@@ -60,12 +62,13 @@ class RelativeRank:
 
         Equal numbers get equal ranks: the mean of the places they would take, over count − 1.
         """
-        flat = tensor.reshape(-1)
-        keys = _keys(flat) - self._lowest_key
-        ranks = self._table[keys]
-        if self._crowded is not None:
-            places = self._crowded[keys].nonzero().squeeze(1)
-            ranks[places] = self._exact_table[torch.searchsorted(self._exact_values, flat[places])]
+        ranks = torch.empty(tensor.numel(), device=tensor.device)
+        for flat, part in zip(torch.split(tensor.reshape(-1), CHUNK), torch.split(ranks, CHUNK), strict=True):
+            buckets = self._buckets(flat)
+            torch.index_select(self._table, 0, buckets, out=part)
+            if self._crowded is not None:
+                places = self._crowded.index_select(0, buckets).nonzero().squeeze(1)
+                part[places] = self._exact_table[torch.searchsorted(self._exact_values, flat[places])]
         return ranks.reshape(tensor.shape)
 
     def mapped(self, function: Callable[[Tensor], Tensor]) -> RelativeRank:
@@ -79,7 +82,7 @@ class RelativeRank:
 
     def _rank_crowded(self, numbers: Sequence[Tensor], counts: Tensor) -> None:
         assert self._crowded is not None
-        inside = [chunk[self._crowded[_keys(chunk) - self._lowest_key]] for chunk in _chunks(numbers)]
+        inside = [chunk[self._crowded[self._buckets(chunk)]] for chunk in _chunks(numbers)]
         self._exact_values, repeats = torch.unique(torch.cat(inside), sorted=True, return_counts=True)
         below_bucket = counts.cumsum(0) - counts
         bucket_of_value = _keys(self._exact_values) - self._lowest_key
@@ -88,15 +91,22 @@ class RelativeRank:
         below = below_bucket[bucket_of_value] + among_crowded - among_crowded[first_in_bucket]
         self._exact_table = _scaled(below, repeats, self.count)
 
-    @staticmethod
-    def _check(numbers: Sequence[Tensor]) -> None:
-        for tensor in numbers:
-            if tensor.dtype != torch.float32:
-                raise TypeError(f"numbers to rank must be float32, not {tensor.dtype}.")
-            if tensor.numel():
-                low, high = torch.aminmax(tensor)
-                if not (bool(low >= 0) and bool(torch.isfinite(high))):
-                    raise ValueError("numbers to rank must be finite and at least 0.")
+    def _buckets(self, flat: Tensor) -> Tensor:
+        return _keys(flat).sub_(self._lowest_key)
+
+
+def _range(numbers: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """The smallest and the largest number."""
+    extremes = []
+    for tensor in numbers:
+        if tensor.dtype != torch.float32:
+            raise TypeError(f"numbers to rank must be float32, not {tensor.dtype}.")
+        if tensor.numel():
+            extremes.append(torch.stack(torch.aminmax(tensor)))
+    low, high = torch.aminmax(torch.stack(extremes))
+    if not (bool(low >= 0) and bool(torch.isfinite(high))):
+        raise ValueError("numbers to rank must be finite and at least 0.")
+    return low, high
 
 
 def _chunks(numbers: Sequence[Tensor]) -> Iterator[Tensor]:
@@ -116,7 +126,7 @@ def _chunks(numbers: Sequence[Tensor]) -> Iterator[Tensor]:
 
 def _keys(flat: Tensor) -> Tensor:
     # abs turns −0.0 into 0.0, whose bit pattern would otherwise be the smallest integer
-    return flat.abs().view(torch.int32) >> DROPPED_BITS
+    return flat.abs().view(torch.int32).bitwise_right_shift_(DROPPED_BITS)
 
 
 def _mean_ranks(counts: Tensor, total: int) -> Tensor:
