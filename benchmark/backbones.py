@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import UserError
 from benchmark.lookup import nearest
-from tasks.errors import first_line
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -116,6 +115,7 @@ def commit_on_hub(kind: str, name: str, revision: str | None = None) -> str:
     """
     import huggingface_hub
 
+    from tasks.errors import first_line
     from tasks.hub import hub_answers
 
     if hub_answers():
@@ -309,6 +309,8 @@ def loaded(backbone: Backbone, what: str, load: Callable[[], Any]) -> Any:
     try:
         return load()
     except Exception as error:  # libraries raise anything from TypeError to types of their own for a broken file
+        from tasks.errors import first_line  # with all tasks, which listing attacks has no use for
+
         raise UserError(
             f"{backbone.kind} {backbone.name}: its {what} cannot be loaded ({first_line(error)})"
         ) from error

@@ -27,7 +27,15 @@ MODEL = "model"
 """Folder of a cell that holds the fine-tuned model where it is kept."""
 
 
-def run_cell(cell: Cell, data: LoadedTask, folder: Path, reporter: Reporter, *, keep_model: bool) -> Record:
+def run_cell(
+    cell: Cell,
+    data: LoadedTask,
+    folder: Path,
+    reporter: Reporter,
+    *,
+    keep_model: bool,
+    attack_workers: int | None = None,
+) -> Record:
     """Run one cell and return its record, unwritten.
 
     Args:
@@ -36,6 +44,7 @@ def run_cell(cell: Cell, data: LoadedTask, folder: Path, reporter: Reporter, *, 
         folder: the cell's own folder; logits, attacked texts and checkpoints go there.
         reporter: shows progress.
         keep_model: also save the fine-tuned model and its tokenizer there.
+        attack_workers: processes of an attack; None is as many as there are cores.
     """
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     watch = Stopwatch()
@@ -59,7 +68,7 @@ def run_cell(cell: Cell, data: LoadedTask, folder: Path, reporter: Reporter, *, 
         model.save_pretrained(folder / MODEL)
         tokenizer.save_pretrained(folder / MODEL)
     predictor = Predictor(model, tokenizer, cell.training.max_length)
-    evaluation = evaluate(predictor, data, cell.evaluation, cell.attacks, folder, reporter, watch)
+    evaluation = evaluate(predictor, data, cell.evaluation, cell.attacks, folder, reporter, watch, attack_workers)
     return Record(
         status="finished",
         **origin(cell, started),

@@ -98,30 +98,39 @@ def load_attacked(task: Task, name: str, mirror: Path | None) -> Part:
         raise UserError(str(error)) from None
 
 
-def attack_checkpoint(planned: CheckpointAttack, out: Path, reporter: Reporter) -> AttackedCheckpoint:
+def attack_checkpoint(
+    planned: CheckpointAttack, out: Path, reporter: Reporter, *, workers: int | None = None
+) -> AttackedCheckpoint:
     """Attack, unless an earlier run has done so; what an interrupted run found is taken over.
 
+    Args:
+        planned: what to attack.
+        out: its files go below this folder.
+        reporter: shows progress.
+        workers: processes that attack texts side by side; None is as many as there are cores.
+
     Raises:
-        UserError: the checkpoint cannot be loaded or is no whole classifier, or the output folder cannot be written.
+        UserError: the checkpoint cannot be loaded or is no whole classifier, the output folder cannot be written, or
+            the system ended a worker.
     """
     make_writable(out)
     folder = out / planned.folder
     result = _earlier_result(folder)
     earlier = result is not None
     if result is None:
-        result = _attack(planned, folder, reporter)
+        result = _attack(planned, folder, reporter, workers)
     assert result.texts is not None
     texts = folder / result.texts
     return AttackedCheckpoint(result, _accuracy_before(texts), texts, earlier)
 
 
-def _attack(planned: CheckpointAttack, folder: Path, reporter: Reporter) -> AttackResult:
+def _attack(planned: CheckpointAttack, folder: Path, reporter: Reporter, workers: int | None) -> AttackResult:
     from benchmark.checkpoints import load_predictor
     from benchmark.live_attacks import attack
 
     predictor = load_predictor(planned.checkpoint, planned.max_length)
     data = LoadedEvaluation(task=planned.task, evaluation={planned.evaluation_set: planned.part}, missing={})
-    result = attack(planned.settings, [planned.settings], data, predictor, folder, reporter)
+    result = attack(planned.settings, [planned.settings], data, predictor, folder, reporter, workers)
     content = {"provenance": planned.provenance(), "result": result.model_dump(mode="json")}
     try:
         replace_file(folder / RESULT_FILE, json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n")

@@ -155,7 +155,9 @@ def validated(kind: type[Settings], fields: Mapping[str, Any], place: str) -> Se
         raise UserError(f"{place}{first_problem(error)}") from None
 
 
-def evaluate_checkpoint(cell: CheckpointCell, out: Path, reporter: Reporter, *, mirror: Path | None) -> RunOutcome:
+def evaluate_checkpoint(
+    cell: CheckpointCell, out: Path, reporter: Reporter, *, mirror: Path | None, attack_workers: int | None = None
+) -> RunOutcome:
     """Score a checkpoint, unless a finished record of this configuration is there.
 
     Raises:
@@ -179,7 +181,9 @@ def evaluate_checkpoint(cell: CheckpointCell, out: Path, reporter: Reporter, *, 
         started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         watch = Stopwatch()
         reset_peak_memory()
-        found = evaluate(predictor, data, cell.evaluation, cell.attacks, out / cell.folder, reporter, watch)
+        found = evaluate(
+            predictor, data, cell.evaluation, cell.attacks, out / cell.folder, reporter, watch, attack_workers
+        )
         return Record(
             status="finished",
             **origin(cell, started),

@@ -44,6 +44,7 @@ def evaluate(
     folder: Path,
     reporter: Reporter,
     watch: Stopwatch,
+    attack_workers: int | None = None,
 ) -> Evaluation:
     """Predict every evaluation set, attack, and score.
 
@@ -55,12 +56,13 @@ def evaluate(
         folder: where logits and attacked texts go.
         reporter: shows progress.
         watch: told the seconds of prediction, attacks and scoring.
+        attack_workers: processes of an attack; None is as many as there are cores.
     """
     task = data.task
     with watch.time("prediction"):
         evaluated = _predict_all(data, predictor, folder, reporter)
     with watch.time("attacks"):
-        attacked = tuple(attack(item, attacks, data, predictor, folder, reporter) for item in attacks)
+        attacked = tuple(attack(item, attacks, data, predictor, folder, reporter, attack_workers) for item in attacks)
     with watch.time("scoring"):
         roles = {item.name: item.role for item in task.evaluation_sets if item.name in evaluated}
         predicted = {

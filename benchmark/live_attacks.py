@@ -15,9 +15,11 @@ from benchmark.attacks import attacks as known_attacks
 from benchmark.attacks.asked_once import AskedOnce
 from benchmark.attacks.attacked_field import attacked_part
 from benchmark.attacks.journal import Journal, inputs_hash
+from benchmark.attacks.one_thread import one_torch_thread
 from benchmark.attacks.outcome import AttackOutcome, read_examples
 from benchmark.attacks.run import run_attack
 from benchmark.attacks.similarity import ENCODER, NoEncoder, similarities
+from benchmark.attacks.worker_processes import cores
 from benchmark.metrics.undefined import UndefinedMetric
 from benchmark.scoring import percent
 from leaderboard.record import AttackResult, Score
@@ -38,6 +40,7 @@ def attack(
     predictor: Predictor,
     folder: Path,
     reporter: Reporter,
+    workers: int | None = None,
 ) -> AttackResult:
     """Run one attack, and write its texts below the folder.
 
@@ -51,12 +54,15 @@ def attack(
         predictor: the classifier under attack.
         folder: the texts go to ``attacks/`` in it.
         reporter: shows progress.
+        workers: processes that attack texts side by side; None is as many as there are cores. The result is the
+            same for any number.
     """
     target = attacked_set(settings, data.task)
     examples = sample(data.evaluation[target].examples, settings.examples, DATA_SEED)
     assert examples.labels is not None
     asked_once = AskedOnce.of(predictor)
-    original = asked_once.predict(examples)
+    with one_torch_thread():  # as when attacking, so that what the file says of the model hangs on no number of cores
+        original = asked_once.predict(examples)
     inputs = _inputs(settings, examples, original)
     file = f"attacks/{file_name(settings, all_settings)}.parquet"
     journal = Journal((folder / file).with_suffix(".partial.jsonl"), inputs)
@@ -72,6 +78,7 @@ def attack(
             max_queries=settings.max_queries,
             seed=settings.seed,
             field=settings.field,
+            workers=cores() if workers is None else workers,
             finished=finished,
             on_finished=journal.add,
             on_progress=lambda done, total: reporter.advance(),

@@ -24,8 +24,9 @@ def load_entry_points() -> None:
     Raises:
         UserError: one cannot be imported.
     """
+    installed = importlib.metadata.entry_points()  # reads a file of every package there is: once, not for each group
     for group in ENTRY_POINT_GROUPS:
-        for entry_point in importlib.metadata.entry_points(group=group):
+        for entry_point in installed.select(group=group):
             try:
                 loaded = entry_point.load()
             except (Exception, SystemExit) as error:

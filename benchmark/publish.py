@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.errors import UserError
-from benchmark.run import cannot_be_written
 from leaderboard.record import RecordError
 from leaderboard.write import WrittenLeaderboard, write_leaderboard
 
@@ -22,4 +21,6 @@ def publish(record_folders: Sequence[Path], out: Path) -> WrittenLeaderboard:
     except RecordError as error:
         raise UserError(str(error)) from None
     except OSError as error:
+        from benchmark.run import cannot_be_written  # all of training comes with it, which no leaderboard needs
+
         raise cannot_be_written(out, error) from None

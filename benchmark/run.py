@@ -35,7 +35,13 @@ class RunOutcome:
 
 
 def run_cells(
-    cells: Sequence[Cell], out: Path, reporter: Reporter, *, mirror: Path | None = None, keep_model: bool = False
+    cells: Sequence[Cell],
+    out: Path,
+    reporter: Reporter,
+    *,
+    mirror: Path | None = None,
+    keep_model: bool = False,
+    attack_workers: int | None = None,
 ) -> RunOutcome:
     """Run the cells that have no finished record below the output folder.
 
@@ -64,7 +70,7 @@ def run_cells(
     reporter.start_cells(len(pending))
     for number, cell in enumerate(pending, start=1):
         reporter.say(f"cell {number} of {len(pending)}: {cell}")
-        record = _run_one(cell, data[_data_key(cell)], out, reporter, keep_model)
+        record = _run_one(cell, data[_data_key(cell)], out, reporter, keep_model, attack_workers)
         if record.status == "finished":
             finished.append(cell)
             truncated.setdefault(
@@ -124,11 +130,17 @@ def truncated_sets(record: Record, max_length: int) -> str:
     return f"texts cut at {max_length} tokens: {', '.join(sets)}." if sets else ""
 
 
-def _run_one(cell: Cell, data: LoadedTask, out: Path, reporter: Reporter, keep_model: bool) -> Record:
+def _run_one(
+    cell: Cell, data: LoadedTask, out: Path, reporter: Reporter, keep_model: bool, attack_workers: int | None
+) -> Record:
     from benchmark.cell import remove_checkpoints, run_cell  # torch and transformers take seconds to import
 
     folder = out / cell.folder
-    record = leave_record(cell, lambda: run_cell(cell, data, folder, reporter, keep_model=keep_model), out, reporter)
+
+    def work() -> Record:
+        return run_cell(cell, data, folder, reporter, keep_model=keep_model, attack_workers=attack_workers)
+
+    record = leave_record(cell, work, out, reporter)
     if record.status == "finished":
         remove_checkpoints(folder)
     return record

@@ -11,7 +11,7 @@ from leaderboard.coverage import columns_of, data_notes
 from leaderboard.one_line import one_line
 from leaderboard.record import PERSPECTIVES, Record
 from leaderboard.rows import Runs, row_of, runs_by_row, started_last, undefined_notes
-from leaderboard.setting import Setting, differences, setting_of
+from leaderboard.setting import Setting, differences, setting_id, setting_of
 from leaderboard.table import Column, FailedCell, Group, Leaderboard, Row, Table
 from leaderboard.versions import versions_of
 
@@ -31,9 +31,10 @@ def aggregate(records: Iterable[Record]) -> Leaderboard:
         if record.status == "failed":
             failed.append(record)
             continue
-        setting = setting_of(record)
-        settings[setting.id] = setting
-        finished[record.cell.task, record.cell.backbone][setting.id].append(record)
+        setting = setting_id(record)
+        if setting not in settings:
+            settings[setting] = setting_of(record)
+        finished[record.cell.task, record.cell.backbone][setting].append(record)
     done = [record for tables in finished.values() for shared in tables.values() for record in shared]
     return Leaderboard(
         groups=tuple(_group(tables, settings) for _, tables in sorted(finished.items())),

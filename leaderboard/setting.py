@@ -38,23 +38,24 @@ class Setting:
     """Live attacks: column with the budget, and the evaluation set attacked."""
 
 
-def setting_of(record: Record) -> Setting:
-    """The setting of one finished record."""
-    resolved = {key: value for key, value in record.configuration.resolved.items() if key not in _OF_THE_ROW}
-    data = {f"training data {name}": _identity(print_) for name, print_ in record.training_data.items()}
-    data |= {name: _identity(print_) for name, print_ in record.evaluation_sets.items()}
-    covers = {key: tuple(sorted(record.scores[key].sets)) for key in PERSPECTIVES}
-    attacks = tuple(sorted((attack.column, attack.evaluation_set) for attack in record.attacks))
+def setting_id(record: Record) -> str:
+    """:attr:`Setting.id` of one finished record, without the rest, which takes longer."""
+    hashes = {name: sha256 for name, (sha256, _) in _data(record).items()}
     # Numbers in other units or of the other direction cannot share a column either.
     reading = {key: (record.scores[key].unit, record.scores[key].higher_is_better) for key in PERSPECTIVES}
-    hashes = {name: sha256 for name, (sha256, _) in data.items()}
-    identity = (record.cell.task, record.cell.backbone, resolved, hashes, covers, attacks, reading)
+    cell = record.cell
+    identity = (cell.task, cell.backbone, _resolved(record), hashes, _covers(record), _attacks(record), reading)
+    return hashlib.sha256(canonical(identity).encode()).hexdigest()[:8]
+
+
+def setting_of(record: Record) -> Setting:
+    """The setting of one finished record."""
     return Setting(
-        id=hashlib.sha256(canonical(identity).encode()).hexdigest()[:8],
-        configuration=dict(_leaves(resolved)),
-        data=data,
-        covers=covers,
-        attacks=attacks,
+        id=setting_id(record),
+        configuration=dict(_leaves(_resolved(record))),
+        data=_data(record),
+        covers=_covers(record),
+        attacks=_attacks(record),
     )
 
 
@@ -74,6 +75,23 @@ def differences(settings: Sequence[Setting]) -> list[str]:
     attacks = ["; ".join(f"{column} on {attacked}" for column, attacked in setting.attacks) for setting in settings]
     lines += _line("live attacks", [text or "none" for text in attacks])
     return lines
+
+
+def _resolved(record: Record) -> dict[str, Any]:
+    return {key: value for key, value in record.configuration.resolved.items() if key not in _OF_THE_ROW}
+
+
+def _data(record: Record) -> dict[str, tuple[str, int]]:
+    data = {f"training data {name}": _identity(print_) for name, print_ in record.training_data.items()}
+    return data | {name: _identity(print_) for name, print_ in record.evaluation_sets.items()}
+
+
+def _covers(record: Record) -> dict[str, tuple[str, ...]]:
+    return {key: tuple(sorted(record.scores[key].sets)) for key in PERSPECTIVES}
+
+
+def _attacks(record: Record) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((attack.column, attack.evaluation_set) for attack in record.attacks))
 
 
 def _identity(fingerprint: DataFingerprint) -> tuple[str, int]:

@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 else:
-    import lazy_loader
+    from types import ModuleType
 
-    torch = lazy_loader.load("torch")
+    # Not importlib.util.LazyLoader, which puts an unloaded torch among the loaded modules: whoever looks there whether
+    # torch is in use, as matplotlib does for every value it draws, would load it.
+    class _TorchOnUse(ModuleType):
+        def __getattr__(self, name):
+            import torch
+
+            return getattr(torch, name)
+
+    torch = _TorchOnUse("torch")
 
 __all__ = ["torch"]

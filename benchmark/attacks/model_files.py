@@ -65,11 +65,16 @@ def _hub_model(names: Sequence[str], files: Sequence[str], cache: Path | None = 
         files: that must be there; alternatives are joined by a bar.
         cache: by default Hugging Face's own.
     """
-    from huggingface_hub import constants, try_to_load_from_cache
+    from huggingface_hub import constants
 
+    root = Path(cache or constants.HF_HUB_CACHE)
     problem = NotThere()
     for name in names:
-        found = try_to_load_from_cache(name, files[0].split("|")[0], cache_dir=cache or constants.HF_HUB_CACHE)
+        if not (root / f"models--{name.replace('/', '--')}").is_dir():
+            continue  # what is imported below would find the same, after a quarter of a second
+        from huggingface_hub import try_to_load_from_cache
+
+        found = try_to_load_from_cache(name, files[0].split("|")[0], cache_dir=root)
         if not isinstance(found, str):
             continue
         folder = Path(found).parent

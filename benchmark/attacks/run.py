@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from benchmark.attacks.attacked_field import COLUMNS, PairField, attacked_part, keep_to_field
 from benchmark.attacks.model_wrapper import Predict, Text, wrap_model
+from benchmark.attacks.one_thread import one_torch_thread
 from benchmark.attacks.outcome import AttackedExample, AttackOutcome, Outcome
 from benchmark.attacks.randomness import global_generators_restored, seed_global_generators
 from benchmark.attacks.registry import Attack
 from benchmark.attacks.textattack_offline import compatibility_warnings_silenced, import_textattack
+from benchmark.attacks.worker_processes import can_fork, in_order
 
 if TYPE_CHECKING:
     import textattack
@@ -33,6 +36,7 @@ def run_attack(
     field: PairField = "hypothesis",
     positions: Sequence[int] | None = None,
     batch_size: int | None = None,
+    workers: int = 1,
     finished: Sequence[AttackedExample] = (),
     on_finished: Callable[[AttackedExample], None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
@@ -45,7 +49,8 @@ def run_attack(
     last bits from batch to batch; that can only matter where two candidates' scores are that close without being
     equal, since `predict` is asked about each text of an example once (and
     :class:`benchmark.attacks.asked_once.AskedOnce` about each sequence of tokens). With the default batch size the
-    batches themselves are fixed by the example, and results repeat to the bit on one machine.
+    batches themselves are fixed by the example, torch computes in one thread, and results repeat to the bit on one
+    machine, whatever the number of workers.
 
     A text longer than the model's maximum length is attacked as it is given. What the model does not see has no
     influence on it, so no change there is ever kept; asking about it still counts as a query.
@@ -63,18 +68,22 @@ def run_attack(
         positions: the position of each example in its data set, for runs over a part of it, so that an example
             is attacked as it would be in a run over the whole; by default 0, 1, 2 ….
         batch_size: most texts handed to `predict` at once; None is all that the attack asks about at once.
+        workers: processes that attack examples side by side, each with its own copy of `predict`, whose traces in
+            this process (a count of its calls, say) then remain as they are. One where processes cannot be forked
+            (`benchmark.attacks.worker_processes.can_fork`), such as where torch sees a GPU.
         finished: the first examples as an interrupted run left them, which are not attacked again.
-        on_finished: called with each example as soon as it has been attacked.
+        on_finished: called with each example, in their order, as soon as it has been attacked.
         on_progress: called after each example, finished ones included, with the number done and the number of all.
 
     Raises:
         ValueError: no texts, texts and pairs mixed, lengths that differ, a label that is no class of the model, a
-            budget or batch size below 1, finished examples that are not the first ones, an attack whose goal is not
-            what its registration says, or logits of a wrong shape or not finite.
+            budget, batch size or number of workers below 1, finished examples that are not the first ones, an attack
+            whose goal is not what its registration says, or logits of a wrong shape or not finite.
+        UserError: the system ended a worker.
         Exception: whatever `predict` raises passes through.
     """
     positions = range(len(texts)) if positions is None else positions
-    _check_arguments(texts, labels, positions, max_queries, batch_size)
+    _check_arguments(texts, labels, positions, max_queries, batch_size, workers)
     _check_finished(finished, texts, positions)
     pairs = not isinstance(texts[0], str)
     examples = list(finished)
@@ -84,21 +93,26 @@ def run_attack(
     if len(examples) < len(texts):
         import_textattack()
     started = time.perf_counter()
-    built = None
-    with global_generators_restored():
-        for text, label, position in list(zip(texts, labels, positions, strict=True))[len(examples) :]:
-            if built is None:
-                built = _build(attack, predict, labels, max_queries, seed, batch_size)
-                if pairs:
-                    keep_to_field(built, field)
-            built.clear_cache()  # TextAttack leaves its caches as they are after an example that it skips
-            built.goal_function.model.forget()
-            seed_global_generators(seed, position)
-            examples.append(_attack_one(built, attack, text, int(label), position, field))
-            if on_finished is not None:
-                on_finished(examples[-1])
-            if on_progress is not None:
-                on_progress(len(examples), len(texts))
+    if len(examples) < len(texts):
+        with global_generators_restored(), one_torch_thread():
+            built = _build(attack, predict, labels, max_queries, seed, batch_size)
+            if pairs:
+                keep_to_field(built, field)
+
+            def attack_row(row: int) -> AttackedExample:
+                built.clear_cache()  # TextAttack leaves its caches as they are after an example that it skips
+                built.goal_function.model.forget()
+                seed_global_generators(seed, positions[row])
+                return _attack_one(built, attack, texts[row], int(labels[row]), positions[row], field)
+
+            rows = range(len(examples), len(texts))
+            with closing(in_order(attack_row, rows, workers if can_fork() else 1)) as attacked:
+                for example in attacked:
+                    examples.append(example)
+                    if on_finished is not None:
+                        on_finished(example)
+                    if on_progress is not None:
+                        on_progress(len(examples), len(texts))
     return AttackOutcome(
         attack=attack.name,
         goal=attack.goal,
@@ -116,6 +130,7 @@ def _check_arguments(
     positions: Sequence[int],
     max_queries: int | None,
     batch_size: int | None,
+    workers: int,
 ) -> None:
     if len(texts) == 0:
         raise ValueError("there are no texts to attack")
@@ -132,6 +147,8 @@ def _check_arguments(
         raise ValueError(f"max_queries must be at least 1, or None for no limit, not {max_queries}")
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, or None, not {batch_size}")
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, not {workers}")
 
 
 def _check_finished(finished: Sequence[AttackedExample], texts: Sequence[Text], positions: Sequence[int]) -> None:

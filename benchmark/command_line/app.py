@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import pkgutil
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 import benchmark
-from benchmark.command_line.attack import attack
-from benchmark.command_line.check_method import check_method
-from benchmark.command_line.data import data
-from benchmark.command_line.describe import describe
-from benchmark.command_line.doctor import doctor
-from benchmark.command_line.evaluate import evaluate
-from benchmark.command_line.leaderboard import leaderboard
-from benchmark.command_line.listing import list_things
-from benchmark.command_line.rescore import rescore
-from benchmark.command_line.run import run
 from benchmark.errors import UserError
 
-app = typer.Typer(
-    name="roast-bench",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # rich help pages cost as much start-up time as everything else together
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(run)
-app.command()(evaluate)
-app.command()(attack)
-app.command()(leaderboard)
-app.command()(rescore)
-app.command("list")(list_things)
-app.command()(describe)
-app.command("check-method")(check_method)
-app.command()(doctor)
-app.add_typer(data, name="data")
+VERBS = {
+    "run": "run:run",
+    "evaluate": "evaluate:evaluate",
+    "attack": "attack:attack",
+    "leaderboard": "leaderboard:leaderboard",
+    "rescore": "rescore:rescore",
+    "list": "listing:list_things",
+    "describe": "describe:describe",
+    "check-method": "check_method:check_method",
+    "doctor": "doctor:doctor",
+    "data": "data:data",
+}
+"""Verb → module of this package and the function in it, or the group of further verbs."""
+
+AT_ONCE = ("list", "describe")
+"""Verbs that end before they leave garbage worth collecting."""
 
 INTERRUPTED = 130
 """Exit code that typer makes of an interrupt from the keyboard."""
@@ -47,13 +38,35 @@ UsageError: Any = typer.BadParameter.__mro__[1]
 """What typer raises for a command line it cannot read; typer exports it under no name."""
 
 
+def command(words: Sequence[str]) -> typer.Typer:
+    """The command with the verb that the words begin with, or with all verbs where they begin with none.
+
+    typer reads the signature of every function that it is given, which takes longer than all that `list` does.
+    """
+    app = typer.Typer(
+        name="roast-bench",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # rich help pages cost as much start-up time as everything else together
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(roast_bench)
+    for verb in [words[0]] if words and words[0] in VERBS else VERBS:
+        carried_out = pkgutil.resolve_name(f"benchmark.command_line.{VERBS[verb]}")
+        if isinstance(carried_out, typer.Typer):
+            app.add_typer(carried_out, name=verb)
+        else:
+            app.command(verb)(carried_out)
+    return app
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"roast-bench {benchmark.__version__}")
         raise typer.Exit
 
 
-@app.callback()
 def roast_bench(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and leave.", callback=_print_version, is_eager=True)
@@ -69,12 +82,19 @@ def main() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     # Before pydantic is loaded: it would read the metadata of every installed package in search of plug-ins of its own.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    words = sys.argv[1:]
+    collecting = gc.isenabled()
+    if words and words[0] in AT_ONCE:
+        gc.disable()
     try:
-        code = app(standalone_mode=False)
+        code = command(words)(standalone_mode=False)
     except UserError as error:
         _fail(str(error))
     except UsageError as error:
         _fail(f"{error.format_message().rstrip('.')}. See roast-bench --help.")
+    finally:
+        if collecting:
+            gc.enable()
     if code == INTERRUPTED:
         typer.echo("interrupted; run the same command again to go on.", err=True)
     sys.exit(code or 0)

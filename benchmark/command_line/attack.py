@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmark.command_line.attack_options import AttackedField, AttackedSet, attack_budgets
+from benchmark.command_line.attack_options import (
+    AttackedField,
+    AttackedSet,
+    AttackWorkers,
+    attack_budgets,
+)
 from benchmark.command_line.options import (
     AsJson,
     CheckpointArgument,
@@ -41,6 +46,7 @@ def attack(
     on: AttackedSet = None,
     field: AttackedField = None,
     seed: Annotated[int, typer.Option(help="Seed of the attack.")] = 0,
+    attack_workers: AttackWorkers = None,
     save_set: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Keep the texts of successful attacks as an adversarial set of that name."),
@@ -98,7 +104,7 @@ def attack(
     if wanted is not None:
         check_place(wanted, provenance, force=force)
     with Reporter() as reporter:
-        attacked = attack_checkpoint(planned, out, reporter)
+        attacked = attack_checkpoint(planned, out, reporter, workers=attack_workers)
     if not as_json:
         typer.echo("\n".join(_lines(planned, attacked)))
     saved = None if wanted is None else save_transfer_set(wanted, attacked.texts, provenance, force=force)

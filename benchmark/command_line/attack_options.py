@@ -35,6 +35,11 @@ AttackedSet = Annotated[
 
 AttackSeed = Annotated[int | None, typer.Option(help="Seed of the attacks; 0 by default.")]
 
+AttackWorkers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Processes of an attack, for speed only; by default one a core, and one alone on a GPU."),
+]
+
 
 def chosen_attacks(
     attack: Sequence[str] | None, field: Field | None, evaluation_set: str | None, seed: int | None

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.command_line.attack_options import AttackedField, AttackedSet, Attacks, AttackSeed, chosen_attacks
+from benchmark.command_line.attack_options import (
+    AttackedField,
+    AttackedSet,
+    Attacks,
+    AttackSeed,
+    AttackWorkers,
+    chosen_attacks,
+)
 from benchmark.command_line.options import (
     AsJson,
     CheckpointArgument,
@@ -42,6 +49,7 @@ def evaluate(
     attack_field: AttackedField = None,
     attack_set: AttackedSet = None,
     attack_seed: AttackSeed = None,
+    attack_workers: AttackWorkers = None,
     projection: Annotated[
         str,
         typer.Option(metavar="probabilities|predictions", help="How sets with fewer classes than the task are scored."),
@@ -78,5 +86,5 @@ def evaluate(
         mirror=mirror,
     )
     with Reporter() as reporter:
-        outcome = evaluate_checkpoint(cell, out, reporter, mirror=mirror)
+        outcome = evaluate_checkpoint(cell, out, reporter, mirror=mirror, attack_workers=attack_workers)
     raise typer.Exit(print_outcome(outcome, out, "checkpoints/<name>", as_json))

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmark.command_line.attack_options import AttackedField, AttackedSet, Attacks, AttackSeed, chosen_attacks
+from benchmark.command_line.attack_options import (
+    AttackedField,
+    AttackedSet,
+    Attacks,
+    AttackSeed,
+    AttackWorkers,
+    chosen_attacks,
+)
 from benchmark.command_line.options import (
     AsJson,
     EvalSets,
@@ -55,6 +62,7 @@ def run(
     attack_field: AttackedField = None,
     attack_set: AttackedSet = None,
     attack_seed: AttackSeed = None,
+    attack_workers: AttackWorkers = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="METHOD.NAME=VALUE", help="A hyper-parameter, such as roast.alpha=0.6."),
@@ -95,7 +103,7 @@ def run(
     check_folder("--transfer-sets", transfer_sets)
     folder = out or Path("runs") / chosen.name
     cells = plan(chosen, mirror, eval_sets=eval_set or (), transfer_sets=transfer_sets)
-    raise typer.Exit(_run(cells, folder, mirror, keep_model, as_json))
+    raise typer.Exit(_run(cells, folder, mirror, keep_model, attack_workers, as_json))
 
 
 def _chosen(
@@ -137,11 +145,15 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _run(cells: list[Cell], folder: Path, mirror: Path | None, keep_model: bool, as_json: bool) -> int:
+def _run(
+    cells: list[Cell], folder: Path, mirror: Path | None, keep_model: bool, attack_workers: int | None, as_json: bool
+) -> int:
     from benchmark.command_line.outcome import print_outcome
     from benchmark.progress import Reporter
     from benchmark.run import run_cells
 
     with Reporter() as reporter:
-        outcome = run_cells(cells, folder, reporter, mirror=mirror, keep_model=keep_model)
+        outcome = run_cells(
+            cells, folder, reporter, mirror=mirror, keep_model=keep_model, attack_workers=attack_workers
+        )
     return print_outcome(outcome, folder, "<backbone>/<method>", as_json)

@@ -91,7 +91,7 @@ def detection(normal_scores: ArrayLike, anomaly_scores: ArrayLike) -> Detection:
         UndefinedMetric: one of the two sides is empty.
         ValueError: scores of another shape or not finite.
     """
-    from sklearn.metrics import auc, roc_curve
+    from sklearn.metrics import roc_curve
 
     normal = checked_scores(normal_scores, "normal_scores")
     anomalous = checked_scores(anomaly_scores, "anomaly_scores")
@@ -103,8 +103,10 @@ def detection(normal_scores: ArrayLike, anomaly_scores: ArrayLike) -> Detection:
     false_positive_rate, recall, _ = roc_curve(is_anomaly, np.concatenate([normal, anomalous]), drop_intermediate=False)
     flagged = recall[1:] * len(anomalous) + false_positive_rate[1:] * len(normal)  # the curve starts at nothing flagged
     precision = recall[1:] * len(anomalous) / flagged
+    # The trapezoids that scikit-learn's auc takes, without its checks, which take a quarter of the time of a small set.
+    trapezoids = np.diff(false_positive_rate) * (recall[1:] + recall[:-1]) / 2.0
     return Detection(
-        auroc=float(auc(false_positive_rate, recall)),
+        auroc=float(trapezoids.sum()),
         aupr=float(np.sum(np.diff(recall) * precision)),
         fpr_at_95_tpr=float(false_positive_rate[np.argmax(recall >= 0.95)]),
     )

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from benchmark.metrics.inputs import checked_labels, checked_logits, checked_probabilities
-from benchmark.metrics.softmax import largest_probability, softmax
+from benchmark.metrics.softmax import largest_probabilities, largest_probability, softmax
 from benchmark.metrics.undefined import UndefinedMetric
 
 TEMPERATURES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -129,29 +129,43 @@ def calibration_error_cross_fitted(logits: ArrayLike, labels: ArrayLike, seed: i
     rows = len(truth)
     if rows < FOLDS:
         raise UndefinedMetric(f"the cross-fitted calibration error needs {FOLDS} examples or more, not {rows}")
-    correct = scores.argmax(axis=1) == truth
-    confidence_at = {t: largest_probability(scores, t) for t in TEMPERATURES}
-
     # RandomState, because NumPy has frozen its stream; that of default_rng may change between releases.
     order = np.random.RandomState(seed).permutation(rows)
+    shuffled = scores[order]
+    correct = shuffled.argmax(axis=1) == truth[order]
     fold_size = rows // FOLDS
+    in_folds = slice(0, FOLDS * fold_size)
+    fold_of = np.repeat(np.arange(FOLDS), fold_size)
+
+    # Every row is in ten of the subsets below, so its bin and its gap are found once for each temperature.
+    binned = []
+    fold_errors = []
+    for confidence in largest_probabilities(shuffled, TEMPERATURES):
+        bin_of, gap = _bins_of(confidence, BINS), correct - confidence
+        binned.append((bin_of, gap))
+        gaps = np.bincount(fold_of * BINS + bin_of[in_folds], weights=gap[in_folds], minlength=FOLDS * BINS)
+        fold_errors.append(np.abs(gaps.reshape(FOLDS, BINS)).sum(axis=1) / fold_size)
     errors = []
-    for fold in range(FOLDS):
-        start, stop = fold * fold_size, (fold + 1) * fold_size
-        chosen = order[start:stop]
-        rest = np.concatenate([order[:start], order[stop:]])
-        fold_error = {t: _binned_error(confidence_at[t][chosen], correct[chosen], BINS) for t in TEMPERATURES}
-        best = min(TEMPERATURES, key=fold_error.__getitem__)  # min keeps the first of equals
-        errors.append(_binned_error(confidence_at[best][rest], correct[rest], BINS))
+    for fold, best in enumerate(np.argmin(fold_errors, axis=0)):  # the first of equals
+        bin_of, gap = binned[best]
+        chosen = slice(fold * fold_size, (fold + 1) * fold_size)
+        errors.append(_error_of_bins(np.delete(bin_of, chosen), np.delete(gap, chosen), BINS))
     return float(np.mean(errors))
 
 
 def _binned_error(confidence: NDArray[np.float64], correct: NDArray[np.bool_], bins: int) -> float:
     """Σ_b (n_b / n) · |accuracy_b − confidence_b|, which is Σ_b |Σ correct − Σ confidence| / n."""
+    return _error_of_bins(_bins_of(confidence, bins), correct - confidence, bins)
+
+
+def _bins_of(confidence: NDArray[np.float64], bins: int) -> NDArray[np.intp]:
     # Each edge is the double nearest to b / bins; linspace and multiplication by `bins` both miss some, which
     # would put a confidence of 0.3 or 0.6 on the wrong side.
     upper_edges = np.arange(1, bins + 1) / bins
     # Rounding may lift a confidence just above 1, past the last edge.
-    bin_of = np.minimum(np.searchsorted(upper_edges, confidence, side="left"), bins - 1)
-    gap = np.bincount(bin_of, weights=correct - confidence, minlength=bins)
-    return float(np.abs(gap).sum() / len(confidence))
+    return np.minimum(np.searchsorted(upper_edges, confidence, side="left"), bins - 1)
+
+
+def _error_of_bins(bin_of: NDArray[np.intp], gap: NDArray[np.float64], bins: int) -> float:
+    """Σ_b |Σ gap| / n; the gap of a row is its correctness, 0 or 1, less its confidence."""
+    return float(np.abs(np.bincount(bin_of, weights=gap, minlength=bins)).sum() / len(gap))

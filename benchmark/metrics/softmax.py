@@ -1,6 +1,7 @@
 """Softmax with a temperature, its largest value, its logarithm."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +23,7 @@ def softmax(logits: ArrayLike, temperature: float = 1.0) -> NDArray[np.float64]:
         ValueError: on logits of another shape or not finite (the row is named), and on T that is not a
             positive finite number.
     """
-    exponentials = _exponentials(checked_logits(logits), temperature)
+    exponentials = _exponentials(_below_largest(logits), temperature)
     return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
@@ -39,8 +40,18 @@ def largest_probability(logits: ArrayLike, temperature: float = 1.0) -> NDArray[
     Raises:
         ValueError: as :func:`softmax`.
     """
+    (probability,) = largest_probabilities(logits, [temperature])
+    return probability
+
+
+def largest_probabilities(logits: ArrayLike, temperatures: Iterable[float]) -> list[NDArray[np.float64]]:
+    """:func:`largest_probability` at several temperatures, with one look at the logits."""
+    below_largest = _below_largest(logits)
     # The largest logit has the exponential 1.
-    return np.asarray(1.0 / _exponentials(checked_logits(logits), temperature).sum(axis=1), dtype=np.float64)
+    return [
+        np.asarray(1.0 / _exponentials(below_largest, temperature).sum(axis=1), dtype=np.float64)
+        for temperature in temperatures
+    ]
 
 
 def log_softmax(logits: ArrayLike) -> NDArray[np.float64]:
@@ -55,16 +66,20 @@ def log_softmax(logits: ArrayLike) -> NDArray[np.float64]:
     Raises:
         ValueError: on logits of another shape or not finite (the row is named).
     """
-    array = checked_logits(logits)
-    with np.errstate(over="ignore"):
-        below_largest = array - array.max(axis=1, keepdims=True)
+    below_largest = _below_largest(logits)
     return np.asarray(below_largest - np.logaddexp.reduce(below_largest, axis=1, keepdims=True), dtype=np.float64)
 
 
-def _exponentials(array: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
-    """exp((z − largest z of the row) / T): taking the largest off first keeps every exponential from overflowing."""
+def _below_largest(logits: ArrayLike) -> NDArray[np.float64]:
+    """z − largest z of the row: taking it off before the exponential keeps that from overflowing."""
+    array = checked_logits(logits)
+    with np.errstate(over="ignore"):  # a difference beyond float64 becomes −∞, whose exponential is rightly 0
+        return np.asarray(array - array.max(axis=1, keepdims=True), dtype=np.float64)
+
+
+def _exponentials(below_largest: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """exp((z − largest z of the row) / T)."""
     if not (math.isfinite(temperature) and temperature > 0):
         raise ValueError(f"temperature must be a positive finite number, not {temperature}")
-    with np.errstate(over="ignore"):  # a difference beyond float64 becomes −∞, whose exponential is rightly 0
-        below_largest = (array - array.max(axis=1, keepdims=True)) / temperature
-    return np.asarray(np.exp(below_largest), dtype=np.float64)
+    with np.errstate(over="ignore"):
+        return np.asarray(np.exp(below_largest / temperature), dtype=np.float64)

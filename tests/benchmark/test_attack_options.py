@@ -8,6 +8,7 @@ import pyarrow.parquet
 import pytest
 from elsewhere import fine_tuned
 
+from benchmark.attacks.run import run_attack
 from leaderboard.record import find_records, read_record
 
 MIRROR = Path(os.environ.get("ROAST_BENCH_MIRROR") or Path(__file__).parents[2].parent / "shared" / "mirror")
@@ -51,6 +52,29 @@ def test_set_and_seed_are_chosen(roast_bench, run_without_attack, tmp_path):
     ]
     for attack in attacks:
         assert pyarrow.parquet.read_table(path.parent / attack.texts).num_rows == attack.examples
+
+
+@pytest.mark.parametrize("verb", ["run", "evaluate"])
+def test_the_number_of_workers_is_no_part_of_the_configuration(
+    verb, roast_bench, run_without_attack, evaluate, monkeypatch, tmp_path
+):
+    asked = []
+
+    def noting(*arguments, workers, **options):
+        asked.append(workers)
+        return run_attack(*arguments, workers=workers, **options)
+
+    monkeypatch.setattr("benchmark.live_attacks.run_attack", noting)
+    arguments = [*(run_without_attack if verb == "run" else evaluate), "--attack", "deepwordbug:3:10"]
+    assert roast_bench(*arguments, "--attack-workers", "2").code == 0
+    (path,) = find_records(tmp_path / "out")
+    before = path.read_bytes()
+    assert roast_bench(*arguments).code == 0
+    assert asked == [2], "the cell is finished already"
+    assert b"attack_workers" not in before
+    refused = roast_bench(*arguments, "--attack-workers", "many")
+    assert refused.code == 2
+    assert "--attack-workers" in refused.err
 
 
 @pytest.mark.parametrize(

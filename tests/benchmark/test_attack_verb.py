@@ -9,6 +9,8 @@ import pytest
 from elsewhere import fine_tuned
 from test_user_mistakes import assert_one_line
 
+from benchmark.attacks.run import run_attack
+from benchmark.attacks.worker_processes import cores
 from leaderboard.record import find_records, read_record
 from tasks.table_file import PROVENANCE_KEY
 
@@ -142,6 +144,24 @@ def test_an_attack_that_was_made_is_not_made_again(attack, victim, tmp_path, mon
     assert (tmp_path / "transfer-sets" / "tiny" / "later.parquet").is_file()
 
 
+def test_the_number_of_workers_is_no_part_of_the_attack(attack, victim, tmp_path, monkeypatch):
+    asked = []
+
+    def noting(*arguments, workers, **options):
+        asked.append(workers)
+        return run_attack(*arguments, workers=workers, **options)
+
+    monkeypatch.setattr("benchmark.live_attacks.run_attack", noting)
+    for options in (["--attack-workers", 1], ["--attack-workers", 3], []):
+        assert attack(victim, *options, "--out", f"out-{len(asked)}").code == 0
+    assert asked == [1, 3, cores()]
+    files = [sorted(tmp_path.glob(f"out-{number}/tiny/*/*/**/*.parquet")) for number in range(3)]
+    assert len({(path.parent.parent.name, path.read_bytes()) for paths in files for path in paths}) == 1
+    assert [len(paths) for paths in files] == [1, 1, 1]
+    assert attack(victim, "--attack-workers", 2, "--out", "out-0").code == 0
+    assert len(asked) == 3, "made by an earlier run"
+
+
 def test_another_seed_set_or_budget_is_another_attack(attack, victim, tmp_path):
     for options in ([], ["--seed", 1], ["--on", "other"], ["--attack", "deepwordbug:7:60"], ["--name", "x"]):
         assert attack(victim, *options).code == 0
@@ -230,6 +250,7 @@ def test_the_chosen_text_of_a_pair_is_attacked(roast_bench, victim, given, tmp_p
         (["--save-set", "other"], ["--save-set other", "has a set of that name"]),
         (["--field", "premise"], ["--field premise", "no pairs"]),
         (["--field", "second"], ["--field", "hypothesis"]),
+        (["--attack-workers", "0"], ["--attack-workers", "greater than or equal to 1"]),
         (["--seed", "-1"], ["--attack: seed", "greater than or equal to 0"]),
         (["--attack", "deepwordbugs"], ["unknown attack 'deepwordbugs'", "did you mean 'deepwordbug'?"]),
         (["--attack", "deepwordbug:3,deepwordbug:4"], ["name one attack"]),

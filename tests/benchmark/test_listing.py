@@ -1,10 +1,16 @@
+import gc
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from benchmark.command_line.app import VERBS
 from methods import methods
+
+PUBLISHED = Path(__file__).parents[2] / "leaderboard" / "results" / "quickstart"
 
 
 @pytest.mark.parametrize("kind", ["methods", "tasks", "attacks", "suites", "backbones"])
@@ -35,21 +41,64 @@ def test_describe_tasks_attacks_and_suites(roast_bench, name, part):
     assert part in roast_bench("describe", name).out
 
 
-HEAVY = ("torch._C", "transformers", "textattack", "datasets", "sklearn", "pandas", "matplotlib", "numpy")
+HEAVY = ("torch", "transformers", "textattack", "datasets", "sklearn", "pandas", "matplotlib", "numpy")
 
 
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["list", "methods"], ["list", "tasks"], ["list", "attacks"], ["describe", "roast"]]
 )
 def test_start_up_stays_light(arguments):
+    assert loaded_by(arguments) & set(HEAVY) == set()
+
+
+def loaded_by(arguments):
+    """What a new process has imported when the command ends."""
     code = (
         "import sys\nfrom benchmark.command_line import main\n"
         f"sys.argv = ['roast-bench', *{arguments!r}]\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
+        "print(*sys.modules, file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stderr.strip() == "[]"
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize("arguments", [["list", "attacks"], ["describe", "pwws"]])
+def test_a_verb_loads_neither_the_others_nor_what_they_need(arguments):
+    loaded = loaded_by(arguments)
+    assert not loaded & {f"benchmark.command_line.{module}" for module in ("run", "evaluate", "attack", "data")}
+    assert ("tasks" in loaded) == (arguments[0] == "describe")  # whose name might have been a task's
+
+
+def test_a_finished_suite_loads_nothing_that_trains(tmp_path):
+    shutil.copytree(PUBLISHED, tmp_path / "out")
+    loaded = loaded_by(["run", "quickstart", "--out", str(tmp_path / "out")])
+    assert "matplotlib" in loaded  # drawn again
+    assert not loaded & {"torch", "transformers", "textattack", "datasets", "sklearn", "pandas"}
+
+
+def test_every_verb_is_offered_and_works_alone(roast_bench):
+    overview = roast_bench("--help").out
+    listed = [line.split()[0] for line in overview.partition("Commands:")[2].splitlines() if line.startswith("  ")]
+    assert [word for word in listed if word in VERBS] == list(VERBS)
+    for verb in VERBS:
+        shown = roast_bench(verb, "--help")
+        assert shown.code == 0
+        assert f"roast-bench {verb} [OPTIONS]" in shown.out
+
+
+def test_a_word_that_is_no_verb_is_refused_with_the_nearest(roast_bench):
+    refused = roast_bench("lst", "methods")
+    assert refused.code == 2
+    assert refused.err.splitlines() == [refused.err.strip()]
+    assert "lst" in refused.err
+    assert "list" in refused.err.partition("lst")[2]
+
+
+@pytest.mark.parametrize("arguments", [["list", "methods"], ["list", "nothing"], ["describe", "nothing"]])
+def test_garbage_is_collected_again_afterwards(roast_bench, arguments):
+    roast_bench(*arguments)
+    assert gc.isenabled()
 
 
 def test_doctor_names_what_is_there(roast_bench):

@@ -239,5 +239,5 @@ def test_entry_point_that_cannot_be_imported(roast_bench, monkeypatch):
     import importlib.metadata
 
     broken = importlib.metadata.EntryPoint("mine", "package_that_is_not_there:Mine", "roast_bench.methods")
-    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [broken] if group == broken.group else [])
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda: importlib.metadata.EntryPoints([broken]))
     assert_one_line(roast_bench("list", "methods"), "mine", "package_that_is_not_there", "ModuleNotFoundError")

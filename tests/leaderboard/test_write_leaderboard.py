@@ -53,6 +53,19 @@ def test_same_records_same_bytes_in_any_order(
     assert contents(tmp_path / "out-1") == first
 
 
+def test_a_record_that_links_lead_to_counts_once(
+    records: list[Record], write_record: RecordWriter, tmp_path: Path
+) -> None:
+    for position, record in enumerate(records):
+        write_record(record, tmp_path / "one" / str(position))
+    write_leaderboard([tmp_path / "one"], tmp_path / "out-1")
+    (tmp_path / "linked").symlink_to(tmp_path / "one")
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "record.json").symlink_to(tmp_path / "one" / "0" / "record.json")
+    write_leaderboard([tmp_path / "two", tmp_path / "linked", tmp_path / "one"], tmp_path / "out-2")
+    assert contents(tmp_path / "out-1") == contents(tmp_path / "out-2")
+
+
 def test_no_time_and_no_folder_in_the_files(records: list[Record], write_record: RecordWriter, tmp_path: Path) -> None:
     for position, record in enumerate(records):
         write_record(record, tmp_path / "records" / str(position))

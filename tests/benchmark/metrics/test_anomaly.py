@@ -66,6 +66,16 @@ def test_the_three_measures_agree_with_scikit_learns_own(seed: int) -> None:
     assert found.fpr_at_95_tpr == fpr_at_95_tpr(normal, anomalous)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_auroc_is_to_the_last_digit_the_area_that_scikit_learn_takes(seed: int) -> None:
+    from sklearn.metrics import auc, roc_curve
+
+    normal, anomalous = random_scores(seed)
+    is_anomaly = [0] * len(normal) + [1] * len(anomalous)
+    curve = roc_curve(is_anomaly, np.concatenate([normal, anomalous]), drop_intermediate=False)
+    assert auroc(normal, anomalous) == auc(*curve[:2])
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_auroc_counts_the_pairs_in_order_ties_half(seed: int) -> None:
     normal, anomalous = random_scores(seed)

@@ -13,6 +13,8 @@ from benchmark.metrics import (
     expected_calibration_error,
     softmax,
 )
+from benchmark.metrics.calibration import TEMPERATURES
+from benchmark.metrics.softmax import largest_probabilities
 
 
 def random_case(seed: int, rows: int, classes: int, scale: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
@@ -258,3 +260,14 @@ def test_adaptive_error_sees_what_equal_widths_hide() -> None:
     logits = np.array([[math.log(p / (1 - p)), 0.0] for p in (0.91, 0.92, 0.98, 0.99)])
     labels = np.array([0, 0, 1, 1])
     assert calibration_error_adaptive(logits, labels, bins=2) > calibration_error_raw(logits, labels) + 0.01
+
+
+@pytest.mark.parametrize("classes", range(1, 8))
+def test_confidences_at_all_temperatures_have_the_bits_of_the_softmax_row_by_row(classes: int) -> None:
+    logits = np.random.default_rng(classes).normal(scale=5, size=(300, classes)).astype(np.float32)
+    found = largest_probabilities(logits, TEMPERATURES)
+    for temperature, confidence in zip(TEMPERATURES, found, strict=True):
+        np.testing.assert_array_equal(confidence, softmax(logits, temperature).max(axis=1))
+        for row, value in zip(logits.astype(np.float64), confidence, strict=True):
+            exponentials = np.exp((row - row.max()) / temperature)
+            assert value == exponentials.max() / exponentials.sum()
