@@ -7,7 +7,7 @@ ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 INSTALL = $(VENV)/bin/python -m pip install --constraint constraints.txt --editable
 
-.PHONY: help quickstart test check leaderboard clean
+.PHONY: help quickstart test check perf leaderboard clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,9 @@ check: $(VENV)/.dev-installed ## Lint, formatting and types: ruff and mypy.
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+perf: $(VENV)/.dev-installed ## Measure everything side by side and write docs/performance.md; leave the machine alone meanwhile.
+	$(VENV)/bin/python tests/perf/everything.py --write docs/performance.md $(ARGS)
 
 leaderboard: $(VENV)/.quickstart-installed ## Regenerate leaderboard/LEADERBOARD.md from the records in leaderboard/results.
 	$(VENV)/bin/roast-bench leaderboard leaderboard/results --out leaderboard $(ARGS)

@@ -1,6 +1,7 @@
 """Step time of every method against vanilla, side by side, and the table in docs/method-costs.md.
 
-Run: ``python tests/perf/method_steps.py [--batch 8] [--length 32] [--rounds 3] [--write docs/method-costs.md]``
+Run: ``python tests/perf/method_steps.py [--batch 8] [--length 32] [--rounds 5] [--methods roast freelb …]
+[--write docs/method-costs.md]``
 
 The model has MiniLM's shape (6 layers, 384 wide, 30,522 tokens) and random weights. In each round every method trains a
 few steps through ``MethodTrainer`` (AdamW, dropout on), vanilla several times between them; a ratio compares a method's
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import platform
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,6 +22,7 @@ from typing import Any
 
 import torch
 import transformers
+from side_by_side import Breakdown, conclude, parser_of
 from tabulate import tabulate
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast, TrainerCallback
 from transformers.trainer_callback import PrinterCallback
@@ -121,12 +124,12 @@ def table(ratios: dict[str, float]) -> str:
     return tabulate(rows, headers, tablefmt="github", floatfmt=("", ".1f", ".2f", ".2f", ""))
 
 
-def main() -> None:
+def main() -> int:
     """Measure, print, and write the page where one is named."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--length", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--methods", nargs="*", help="all by default")
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
@@ -137,9 +140,14 @@ def main() -> None:
         f"{platform.machine()}, {torch.get_num_threads()} threads, Python {platform.python_version()}, "
         f"torch {torch.__version__}, transformers {transformers.__version__}, {time.strftime('%Y-%m-%d')}"
     )
-    print(setting, table(ratios), sep="\n\n")
     if options.write:
         options.write.write_text(f"{PAGE}\n{setting}.\n\n{table(ratios)}\n", encoding="utf-8")
+    rows = tuple(
+        (name, f"{value:.2f}×", f"{method_under(name).step_units() / 3:.2f}×")
+        for name, value in sorted(ratios.items(), key=lambda item: item[1])
+    )
+    title = f"Steps of the methods through MethodTrainer against vanilla's, {setting.partition(';')[0]}"
+    return conclude(options, [], [Breakdown(title, ("method", "measured", "claimed"), rows)])
 
 
 PAGE = """# What each method costs
@@ -153,4 +161,4 @@ depends on the texts: its claim is an upper bound, and the random texts measured
 """
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

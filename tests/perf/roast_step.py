@@ -42,7 +42,7 @@ MEASURED: dict[str, Callable[[], Method]] = {
     REUSED: lambda: methods["roast"](reuse_clean_forward=True),
 }
 TARGET = 2.4
-SST2_BATCHES = 8
+SST2_BATCHES = 3
 
 
 class Trained:

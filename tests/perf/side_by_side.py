@@ -94,9 +94,10 @@ def conclude(
     options: argparse.Namespace, measurements: Sequence[Measurement], breakdowns: Sequence[Breakdown] = ()
 ) -> int:
     """Print the results, write them where asked to; the exit code: 1 where a target was missed."""
-    print(results_table(measurements))
+    if measurements:
+        print(results_table(measurements))
     for breakdown in breakdowns:
-        print(f"\n{breakdown.title}\n{tabulate(breakdown.rows, breakdown.headers, tablefmt='github')}")
+        print(f"\n{breakdown.title}\n\n{breakdown_table(breakdown)}")
     if options.json:
         content = {
             "measurements": [dataclasses.asdict(item) for item in measurements],
@@ -111,3 +112,8 @@ def results_table(measurements: Sequence[Measurement]) -> str:
     said = {None: "", True: "yes", False: "**no**"}
     rows = [(item.what, item.result, item.target, said[item.reached]) for item in measurements]
     return tabulate(rows, ("what", "result", "target", "reached"), tablefmt="github", disable_numparse=True)
+
+
+def breakdown_table(breakdown: Breakdown) -> str:
+    """Markdown of a breakdown, as its rows are written."""
+    return tabulate(breakdown.rows, breakdown.headers, tablefmt="github", disable_numparse=True)
