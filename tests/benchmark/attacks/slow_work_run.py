@@ -1,5 +1,6 @@
 """Work in three processes, to be ended from outside: two take minutes, and one waits for more."""
 
+import signal
 import sys
 import time
 from contextlib import closing
@@ -14,6 +15,7 @@ def work(row: int) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in a shell's background inherits deaf ears
     try:
         with closing(in_order(work, range(3), 3)) as results:
             for result in results:
