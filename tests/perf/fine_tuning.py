@@ -24,7 +24,6 @@ from transformers.trainer_callback import PrinterCallback
 
 from benchmark.backbones import load_classifier, load_tokenizer, locate
 from benchmark.fine_tuning import TokenizedExamples
-from benchmark.memory_allocator import keep_freed_memory
 from benchmark.prediction import Predictor
 from methods import MethodTrainer, methods
 from tasks import Examples
@@ -85,7 +84,6 @@ def main() -> int:
     options = parser.parse_args()
     if options.mirror is None:
         return conclude(options, [Measurement("fine-tuning on SST-2", NO_MIRROR)])
-    keep_freed_memory()
     backbone = locate("minilm")
     tokenizer = load_tokenizer(backbone)
     validation, gold = read_sst2(options.mirror, "validation", VALIDATION_TEXTS)

@@ -21,7 +21,6 @@ from texts import NO_MIRROR
 
 from benchmark.backbones import load_classifier, load_tokenizer, locate
 from benchmark.declared_task import declare_task
-from benchmark.memory_allocator import keep_freed_memory
 from benchmark.prediction import Predictor
 from tasks import Examples
 from tasks.loading import load_task
@@ -129,7 +128,6 @@ def main() -> int:
     options = parser.parse_args()
     if options.mirror is None:
         return conclude(options, [Measurement("prediction over all evaluation sets", NO_MIRROR)])
-    keep_freed_memory()
     data = load_task(declare_task(options.task), mirror=options.mirror)
     parts = [part.examples for part in data.evaluation.values()]
     sets = [examples.select(range(0, len(examples), options.every)) for examples in parts]

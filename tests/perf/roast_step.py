@@ -25,7 +25,6 @@ from texts import NO_MIRROR, read_sst2
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerBase
 
 from benchmark.backbones import load_tokenizer, locate
-from benchmark.memory_allocator import keep_freed_memory
 from methods import Method, methods
 from methods.architecture import encoder_parameters
 from methods.gradient_mask import keep_probabilities
@@ -181,7 +180,6 @@ def main() -> int:
     parser.add_argument("--length", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    keep_freed_memory()
     title = f"B={options.batch}, L={options.length}"
     batches = full_length(options.batch, options.length)
     found = compare(batches, options.rounds, title, target=TARGET)
