@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from benchmark.white_box import WhiteBox
 
-TOKENS_PER_BATCH = 1_024
+TOKENS_PER_BATCH = 2_048
 """Padded tokens of one batch on a processor; keeps a batch's activations within its caches."""
 
 TOKENS_PER_BATCH_ON_GPU = 16_384

@@ -42,7 +42,7 @@ SCRIPTS = {
     "method_steps": Script(
         "Training step: the methods of the suite `small`",
         (
-            *("--methods", "roast", "roast-adversarial", "roast-selective", "freelb", "smart", "r3f"),
+            *("--batch", "4", "--methods", "roast", "roast-adversarial", "roast-selective", "freelb", "smart", "r3f"),
             *("childtuning-d", "advweight", "wconsol", "lp-ft"),
         ),
     ),

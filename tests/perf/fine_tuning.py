@@ -1,6 +1,6 @@
 """Vanilla fine-tuning through ``MethodTrainer`` against a plain Hugging Face ``Trainer``, and length bucketing.
 
-Run: ``python tests/perf/fine_tuning.py [--mirror FOLDER] [--texts 400] [--seeds 5]``
+Run: ``python tests/perf/fine_tuning.py [--mirror FOLDER] [--texts 320] [--seeds 5]``
 
 For each seed three trainings of MiniLM over one epoch of SST-2 sentences take their turn, all from the same weights and
 with the same arguments: the plain Trainer, ours, and ours with length bucketing (the Trainer's ``group_by_length``).
@@ -79,7 +79,7 @@ def spread(accuracies: list[float]) -> str:
 def main() -> int:
     """Measure and print."""
     parser = parser_of(__doc__, mirror=True)
-    parser.add_argument("--texts", type=int, default=400)
+    parser.add_argument("--texts", type=int, default=320)
     parser.add_argument("--seeds", type=int, default=5)
     options = parser.parse_args()
     if options.mirror is None:
