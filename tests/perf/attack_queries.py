@@ -21,9 +21,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet
 import torch
 from side_by_side import Measurement, at_least, at_most, conclude, in_turns, parser_of, ratio
+from texts import NO_MIRROR, SEED, read_sst2
 
 from benchmark.attacks import attacks
 from benchmark.attacks.asked_once import AskedOnce
@@ -37,10 +37,8 @@ from benchmark.prediction import Predictor
 
 RECIPES = ("deepwordbug", "pwws")
 TARGET = 15.0
-SEED = 0
 TRAINING_TEXTS = 600
 WORKERS_TEXTS, WORKERS_MAX_QUERIES, WORKERS_ROUNDS = 16, 40, 3
-SST2 = "stanfordnlp/sst2/default"
 
 
 @dataclass(frozen=True)
@@ -62,13 +60,6 @@ class Attacked:
 
 
 Attack = Callable[[Sequence[Sentence]], list[Attacked]]
-
-
-def read_sst2(mirror: Path, split: str, count: int | None = None) -> tuple[list[str], list[int]]:
-    """A fixed sample of SST-2 sentences and labels, in random order, without trailing spaces; None is all of them."""
-    table = pyarrow.parquet.read_table(mirror / SST2 / f"{split}.parquet", columns=["sentence", "label"])
-    chosen = table.take(np.random.default_rng(SEED).choice(table.num_rows, count or table.num_rows, replace=False))
-    return [text.strip() for text in chosen["sentence"].to_pylist()], chosen["label"].to_pylist()
 
 
 def fine_tuned_minilm(mirror: Path) -> Predictor:
@@ -206,7 +197,7 @@ def main() -> int:
     parser.add_argument("--cores", type=int, default=min(2, cores()), help="threads of stock, processes of ours")
     options = parser.parse_args()
     if options.mirror is None:
-        return conclude(options, [Measurement("live attacks on SST-2", "left out: no mirror named with --mirror")])
+        return conclude(options, [Measurement("live attacks on SST-2", NO_MIRROR)])
     torch.set_num_threads(options.cores)
     use_nltk_data(options.mirror / "nltk_data")
     predictor = fine_tuned_minilm(options.mirror)

@@ -1,6 +1,6 @@
 """Prediction over all evaluation sets of a task, against batches of 16 in file order, side by side.
 
-Run: ``python tests/perf/prediction.py [--mirror FOLDER] [--task sentiment] [--max-lengths 128,512] [--every 60]
+Run: ``python tests/perf/prediction.py [--mirror FOLDER] [--task sentiment] [--max-lengths 128,512] [--every 80]
 [--rounds 5]``
 
 The plain way tokenises 16 texts at a time in the order of the file and pads them to the longest. Both predict the same
@@ -123,7 +123,7 @@ def main() -> int:
     parser = parser_of(__doc__, mirror=True)
     parser.add_argument("--task", default="sentiment")
     parser.add_argument("--max-lengths", default="128,512")
-    parser.add_argument("--every", type=int, default=60, help="predict every so many-th text of each set")
+    parser.add_argument("--every", type=int, default=80, help="predict every so many-th text of each set")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     if options.mirror is None:

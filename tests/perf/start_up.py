@@ -1,6 +1,6 @@
 """How long ``roast-bench`` takes where there is nothing to train: help, lists, descriptions, a finished suite.
 
-Run: ``python tests/perf/start_up.py [--rounds 7] [--run-rounds 5]``
+Run: ``python tests/perf/start_up.py [--rounds 5] [--run-rounds 5]``
 
 Every measurement is a new process, as a user starts it, with the compiled modules that Python keeps beside the sources
 from the first start on. The finished suites are the published records of `quickstart` under the plan that they belong
@@ -129,7 +129,7 @@ def reached(seconds: dict[str, list[float]], target: float) -> list[Measurement]
 def main() -> int:
     """Measure and print."""
     parser = parser_of(__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--run-rounds", type=int, default=5)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
