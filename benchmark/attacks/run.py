@@ -16,6 +16,7 @@ from benchmark.attacks.outcome import AttackedExample, AttackOutcome, Outcome
 from benchmark.attacks.randomness import global_generators_restored, seed_global_generators
 from benchmark.attacks.registry import Attack
 from benchmark.attacks.textattack_offline import compatibility_warnings_silenced, import_textattack
+from benchmark.attacks.wordnet_files import close_wordnet_files
 from benchmark.attacks.worker_processes import can_fork, in_order
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ def run_attack(
                 return _attack_one(built, attack, texts[row], int(labels[row]), positions[row], field)
 
             rows = range(len(examples), len(texts))
+            close_wordnet_files()
             with closing(in_order(attack_row, rows, workers if can_fork() else 1)) as attacked:
                 for example in attacked:
                     examples.append(example)
