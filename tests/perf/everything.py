@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -23,6 +21,9 @@ from typing import Any
 import psutil
 import torch
 from side_by_side import Breakdown, Measurement, breakdown_table, parser_of, results_table
+
+from benchmark.attacks.worker_processes import cores
+from benchmark.provenance import machine
 
 HERE = Path(__file__).parent
 PACKAGES = ("torch", "transformers", "tokenizers", "textattack", "scikit-learn", "matplotlib", "numpy", "pydantic")
@@ -63,6 +64,7 @@ class Section:
     seconds: float
     measurements: tuple[Measurement, ...]
     breakdowns: tuple[Breakdown, ...]
+    complete: bool = True
 
 
 def measure(name: str, mirror: Path | None, folder: Path) -> Section:
@@ -79,7 +81,7 @@ def measure(name: str, mirror: Path | None, folder: Path) -> Section:
     print(f"\n{seconds:.0f} s", flush=True)
     if not results.is_file():
         failed = Measurement(f"tests/perf/{name}.py", f"ended with exit code {code}, without results", reached=False)
-        return Section(script.heading, seconds, (failed,), ())
+        return Section(script.heading, seconds, (failed,), (), complete=False)
     content: dict[str, list[dict[str, Any]]] = json.loads(results.read_text(encoding="utf-8"))
     return Section(
         script.heading,
@@ -89,19 +91,14 @@ def measure(name: str, mirror: Path | None, folder: Path) -> Section:
     )
 
 
-def machine() -> str:
+def setting() -> str:
     """Processor, cores, memory and versions."""
-    model = platform.processor() or platform.machine()
-    information = Path("/proc/cpuinfo")
-    if information.is_file():
-        lines = information.read_text(encoding="utf-8").splitlines()
-        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    here = machine()
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     return (
-        f"{model} ({torch.backends.cpu.get_cpu_capability()}), {cores} cores, "
+        f"{here.processor} ({torch.backends.cpu.get_cpu_capability()}), {cores()} cores, "
         f"{psutil.virtual_memory().total / 2**30:.0f} GiB; {'a' if torch.cuda.is_available() else 'no'} GPU; "
-        f"{platform.system()}, Python {platform.python_version()}, {versions}"
+        f"{here.system}, Python {here.python}, {versions}"
     )
 
 
@@ -112,7 +109,7 @@ def page(sections: list[Section], seconds: float) -> str:
     parts = [
         "# Performance",
         "Made by `make perf`; do not edit.",
-        f"{time.strftime('%Y-%m-%d')}; {machine()}. All of it took {seconds / 60:.0f} minutes.",
+        f"{time.strftime('%Y-%m-%d')}; {setting()}. All of it took {seconds / 60:.0f} minutes.",
         "What is compared takes turns on the same work in one process; seconds are medians, ratios are medians of the "
         "ratios within each round, of at least five rounds where a line does not say otherwise.",
         f"Targets reached: {sum(item.reached is True for item in aimed)} of {len(aimed)}.",
@@ -139,9 +136,7 @@ def main() -> int:
     print(f"\n{written}")
     if options.write:
         options.write.write_text(written, encoding="utf-8")
-    without_results = [section for section in sections if not section.measurements and not section.breakdowns]
-    failed = [item for section in sections for item in section.measurements if "without results" in item.result]
-    return 1 if failed or without_results else 0
+    return 0 if all(section.complete for section in sections) else 1
 
 
 if __name__ == "__main__":

@@ -22,9 +22,10 @@ from typing import Any
 
 import torch
 import transformers
+from minilm_shaped import minilm_shaped
 from side_by_side import Breakdown, conclude, parser_of
 from tabulate import tabulate
-from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast, TrainerCallback
+from transformers import PreTrainedTokenizerFast, TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 
 from methods import Method, MethodTrainer, methods
@@ -74,11 +75,9 @@ def method_under(name: str) -> Method:
 
 def median_step(name: str, batch: int, length: int, words: PreTrainedTokenizerFast, folder: Path) -> float:
     """Seconds of a step under a method, the median of those after the first."""
-    torch.manual_seed(0)
-    shape = {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12, "intermediate_size": 1536}
     times = StepTimes()
     trainer = MethodTrainer(
-        model=BertForSequenceClassification(BertConfig(vocab_size=VOCABULARY, **shape)),
+        model=minilm_shaped(),
         # At the published learning rate, which some methods' strengths presume.
         args=arguments(folder, per_device_train_batch_size=batch, max_steps=STEPS, learning_rate=1e-5),
         train_dataset=RandomTexts(2 * batch, length),

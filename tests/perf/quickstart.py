@@ -10,14 +10,11 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
-from side_by_side import Breakdown, Measurement, conclude, parser_of, timed
+from side_by_side import COMMAND, Breakdown, Measurement, conclude, parser_of, timed
 
 from leaderboard.record import find_records, read_record
-
-COMMAND = Path(sysconfig.get_path("scripts"), "roast-bench")
 
 
 def main() -> int:

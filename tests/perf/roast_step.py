@@ -20,9 +20,10 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
+from minilm_shaped import minilm_shaped
 from side_by_side import Breakdown, Measurement, at_most, conclude, in_turns, parser_of, ratio
 from texts import NO_MIRROR, read_sst2
-from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from benchmark.backbones import load_tokenizer, locate
 from methods import Method, methods
@@ -48,9 +49,7 @@ class Trained:
     """A model of its own with a method and an optimizer; calling it is one step on the next mini-batch."""
 
     def __init__(self, method: Method, batches: list[Batch]) -> None:
-        torch.manual_seed(0)
-        shape = {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12, "intermediate_size": 1536}
-        self.model = BertForSequenceClassification(BertConfig(**shape)).train()
+        self.model = minilm_shaped().train()
         self.method = method
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-5, fused=True)
         self._batches = batches

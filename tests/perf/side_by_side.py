@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import statistics
+import sysconfig
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,11 @@ from typing import TypeVar
 
 from tabulate import tabulate
 
-MIRROR_VARIABLE = "ROAST_BENCH_MIRROR"
+from benchmark.environment import MIRROR_VARIABLE
+
+COMMAND = Path(sysconfig.get_path("scripts"), "roast-bench")
+"""The command, as a user starts it."""
+
 MIRROR_BESIDE = Path(__file__).parents[3] / "shared" / "mirror"
 """Where a mirror is looked for when none is named."""
 

@@ -16,20 +16,18 @@ import shutil
 import statistics
 import subprocess
 import sys
-import sysconfig
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from side_by_side import Breakdown, Measurement, at_most, conclude, in_turns, parser_of
+from side_by_side import COMMAND, Breakdown, Measurement, at_most, conclude, in_turns, parser_of
 
 from benchmark.plan import plan
 from benchmark.run import serialised
 from benchmark.suite import load_suite, overridden
 from leaderboard.record import Configuration, find_records, read_record
 
-COMMAND = Path(sysconfig.get_path("scripts"), "roast-bench")
 PUBLISHED = Path(__file__).parents[2] / "leaderboard" / "results" / "quickstart"
 ANSWER_WITHIN, FINISHED_WITHIN = 0.5, 3.0
 """Seconds."""
