@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmark.backbones import load_classifier, load_tokenizer
 from benchmark.evaluation import evaluate, fingerprint
+from benchmark.execution import Execution
 from benchmark.fine_tuning import fine_tune
 from benchmark.peak_memory import peak_memory_bytes, reset_peak_memory
 from benchmark.plan import Cell
@@ -27,15 +28,7 @@ MODEL = "model"
 """Folder of a cell that holds the fine-tuned model where it is kept."""
 
 
-def run_cell(
-    cell: Cell,
-    data: LoadedTask,
-    folder: Path,
-    reporter: Reporter,
-    *,
-    keep_model: bool,
-    attack_workers: int | None = None,
-) -> Record:
+def run_cell(cell: Cell, data: LoadedTask, folder: Path, reporter: Reporter, execution: Execution) -> Record:
     """Run one cell and return its record, unwritten.
 
     Args:
@@ -43,8 +36,7 @@ def run_cell(
         data: the task's texts under the cell's settings.
         folder: the cell's own folder; logits, attacked texts and checkpoints go there.
         reporter: shows progress.
-        keep_model: also save the fine-tuned model and its tokenizer there.
-        attack_workers: processes of an attack; None is as many as there are cores.
+        execution: how to carry it out.
     """
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     watch = Stopwatch()
@@ -64,11 +56,11 @@ def run_cell(
             checkpoints=folder / CHECKPOINTS,
             reporter=reporter,
         )
-    if keep_model:
+    if execution.keep_model:
         model.save_pretrained(folder / MODEL)
         tokenizer.save_pretrained(folder / MODEL)
     predictor = Predictor(model, tokenizer, cell.training.max_length)
-    evaluation = evaluate(predictor, data, cell.evaluation, cell.attacks, folder, reporter, watch, attack_workers)
+    evaluation = evaluate(predictor, data, cell.evaluation, cell.attacks, folder, reporter, watch, execution)
     return Record(
         status="finished",
         **origin(cell, started),

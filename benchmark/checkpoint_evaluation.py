@@ -16,6 +16,7 @@ from benchmark.attacks.resources import require_resources
 from benchmark.checkpoints import Checkpoint, find_checkpoint
 from benchmark.declared_task import declare_task
 from benchmark.errors import UserError
+from benchmark.execution import AS_USUAL, Execution
 from benchmark.file_sets import check_pairs, file_fingerprints, with_file_sets
 from benchmark.lookup import find
 from benchmark.planned import Planned, identity_of_mirror, sources_of
@@ -156,7 +157,7 @@ def validated(kind: type[Settings], fields: Mapping[str, Any], place: str) -> Se
 
 
 def evaluate_checkpoint(
-    cell: CheckpointCell, out: Path, reporter: Reporter, *, mirror: Path | None, attack_workers: int | None = None
+    cell: CheckpointCell, out: Path, reporter: Reporter, *, mirror: Path | None, execution: Execution = AS_USUAL
 ) -> RunOutcome:
     """Score a checkpoint, unless a finished record of this configuration is there.
 
@@ -181,9 +182,7 @@ def evaluate_checkpoint(
         started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         watch = Stopwatch()
         reset_peak_memory()
-        found = evaluate(
-            predictor, data, cell.evaluation, cell.attacks, out / cell.folder, reporter, watch, attack_workers
-        )
+        found = evaluate(predictor, data, cell.evaluation, cell.attacks, out / cell.folder, reporter, watch, execution)
         return Record(
             status="finished",
             **origin(cell, started),

@@ -13,6 +13,7 @@ from benchmark.stored_logits import read_logits, store_logits
 from leaderboard.record import AttackResult, DataFingerprint, EvaluatedSet, MergedClasses, Score
 
 if TYPE_CHECKING:
+    from benchmark.execution import Execution
     from benchmark.prediction import Predictor
     from benchmark.progress import Reporter
     from benchmark.stopwatch import Stopwatch
@@ -44,7 +45,7 @@ def evaluate(
     folder: Path,
     reporter: Reporter,
     watch: Stopwatch,
-    attack_workers: int | None = None,
+    execution: Execution,
 ) -> Evaluation:
     """Predict every evaluation set, attack, and score.
 
@@ -56,13 +57,14 @@ def evaluate(
         folder: where logits and attacked texts go.
         reporter: shows progress.
         watch: told the seconds of prediction, attacks and scoring.
-        attack_workers: processes of an attack; None is as many as there are cores.
+        execution: how to carry it out.
     """
     task = data.task
     with watch.time("prediction"):
         evaluated = _predict_all(data, predictor, folder, reporter)
     with watch.time("attacks"):
-        attacked = tuple(attack(item, attacks, data, predictor, folder, reporter, attack_workers) for item in attacks)
+        workers = execution.attack_workers
+        attacked = tuple(attack(item, attacks, data, predictor, folder, reporter, workers) for item in attacks)
     with watch.time("scoring"):
         roles = {item.name: item.role for item in task.evaluation_sets if item.name in evaluated}
         predicted = {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.attacked_set import check_attacks
 from benchmark.errors import UserError
+from benchmark.execution import AS_USUAL, Execution
 from benchmark.file_sets import check_pairs
 from benchmark.plan import Cell
 from benchmark.progress import Reporter
@@ -40,8 +41,7 @@ def run_cells(
     reporter: Reporter,
     *,
     mirror: Path | None = None,
-    keep_model: bool = False,
-    attack_workers: int | None = None,
+    execution: Execution = AS_USUAL,
 ) -> RunOutcome:
     """Run the cells that have no finished record below the output folder.
 
@@ -57,7 +57,7 @@ def run_cells(
     skipped: list[Cell] = []
     for cell in cells:
         (skipped if out / cell.record_path in done else pending).append(cell)
-    if keep_model and skipped:
+    if execution.keep_model and skipped:
         reporter.say(f"--keep-model: {len(skipped)} cells are finished already; their models were not kept.")
     if not pending:
         return RunOutcome((), tuple(skipped), ())
@@ -70,7 +70,7 @@ def run_cells(
     reporter.start_cells(len(pending))
     for number, cell in enumerate(pending, start=1):
         reporter.say(f"cell {number} of {len(pending)}: {cell}")
-        record = _run_one(cell, data[_data_key(cell)], out, reporter, keep_model, attack_workers)
+        record = _run_one(cell, data[_data_key(cell)], out, reporter, execution)
         if record.status == "finished":
             finished.append(cell)
             truncated.setdefault(
@@ -130,15 +130,13 @@ def truncated_sets(record: Record, max_length: int) -> str:
     return f"texts cut at {max_length} tokens: {', '.join(sets)}." if sets else ""
 
 
-def _run_one(
-    cell: Cell, data: LoadedTask, out: Path, reporter: Reporter, keep_model: bool, attack_workers: int | None
-) -> Record:
+def _run_one(cell: Cell, data: LoadedTask, out: Path, reporter: Reporter, execution: Execution) -> Record:
     from benchmark.cell import remove_checkpoints, run_cell  # torch and transformers take seconds to import
 
     folder = out / cell.folder
 
     def work() -> Record:
-        return run_cell(cell, data, folder, reporter, keep_model=keep_model, attack_workers=attack_workers)
+        return run_cell(cell, data, folder, reporter, execution)
 
     record = leave_record(cell, work, out, reporter)
     if record.status == "finished":

@@ -65,6 +65,7 @@ def evaluate(
     from benchmark.attacks.nltk_data import use_nltk_data
     from benchmark.checkpoint_evaluation import evaluate_checkpoint, plan_evaluation
     from benchmark.command_line.outcome import print_outcome
+    from benchmark.execution import Execution
     from benchmark.progress import Reporter
 
     load_plugins(plugin)
@@ -85,6 +86,7 @@ def evaluate(
         transfer_sets=transfer_sets,
         mirror=mirror,
     )
+    execution = Execution(attack_workers=attack_workers)
     with Reporter() as reporter:
-        outcome = evaluate_checkpoint(cell, out, reporter, mirror=mirror, attack_workers=attack_workers)
+        outcome = evaluate_checkpoint(cell, out, reporter, mirror=mirror, execution=execution)
     raise typer.Exit(print_outcome(outcome, out, "checkpoints/<name>", as_json))

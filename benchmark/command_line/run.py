@@ -28,6 +28,7 @@ from benchmark.command_line.options import (
     whole_numbers,
 )
 from benchmark.errors import UserError
+from benchmark.execution import Execution
 
 if TYPE_CHECKING:
     from benchmark.plan import Cell
@@ -72,6 +73,12 @@ def run(
     eval_set: EvalSets = None,
     transfer_sets: TransferSets = None,
     keep_model: Annotated[bool, typer.Option("--keep-model", help="Save each fine-tuned model.")] = False,
+    checkpoint_every: Annotated[
+        int | None,
+        typer.Option(
+            metavar="STEPS", min=1, help="Save training every so many steps, not only at the end of an epoch."
+        ),
+    ] = None,
     plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
@@ -103,7 +110,8 @@ def run(
     check_folder("--transfer-sets", transfer_sets)
     folder = out or Path("runs") / chosen.name
     cells = plan(chosen, mirror, eval_sets=eval_set or (), transfer_sets=transfer_sets)
-    raise typer.Exit(_run(cells, folder, mirror, keep_model, attack_workers, as_json))
+    execution = Execution(keep_model=keep_model, attack_workers=attack_workers, checkpoint_every=checkpoint_every)
+    raise typer.Exit(_run(cells, folder, mirror, execution, as_json))
 
 
 def _chosen(
@@ -145,15 +153,11 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _run(
-    cells: list[Cell], folder: Path, mirror: Path | None, keep_model: bool, attack_workers: int | None, as_json: bool
-) -> int:
+def _run(cells: list[Cell], folder: Path, mirror: Path | None, execution: Execution, as_json: bool) -> int:
     from benchmark.command_line.outcome import print_outcome
     from benchmark.progress import Reporter
     from benchmark.run import run_cells
 
     with Reporter() as reporter:
-        outcome = run_cells(
-            cells, folder, reporter, mirror=mirror, keep_model=keep_model, attack_workers=attack_workers
-        )
+        outcome = run_cells(cells, folder, reporter, mirror=mirror, execution=execution)
     return print_outcome(outcome, folder, "<backbone>/<method>", as_json)

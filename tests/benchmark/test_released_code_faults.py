@@ -13,6 +13,7 @@ import torch
 from benchmark import prediction
 from benchmark.backbones import locate
 from benchmark.cell import MODEL
+from benchmark.execution import Execution
 from benchmark.metrics import softmax
 from benchmark.plan import Cell
 from benchmark.prediction import Predictor
@@ -86,7 +87,7 @@ def out(cell, tmp_path_factory):
     """Output folder of that cell, run with the model kept."""
     folder = tmp_path_factory.mktemp("faults")
     with Reporter() as reporter:
-        assert run_cells([cell], folder, reporter, keep_model=True).finished == (cell,)
+        assert run_cells([cell], folder, reporter, execution=Execution(keep_model=True)).finished == (cell,)
     return folder
 
 

@@ -1,0 +1,21 @@
+"""How cells are carried out: nothing here is part of what a cell is, or changes its result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """Choices of one run that leave its records' scores as they are."""
+
+    keep_model: bool = False
+    """Also save each fine-tuned model and its tokenizer."""
+    attack_workers: int | None = None
+    """Processes of an attack; None is as many as there are cores."""
+    checkpoint_every: int | None = None
+    """Optimizer steps between training checkpoints; None is one at the end of each epoch alone."""
+
+
+AS_USUAL = Execution()
+"""Nothing chosen."""
