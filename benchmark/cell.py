@@ -14,6 +14,7 @@ from benchmark.fine_tuning import fine_tune
 from benchmark.peak_memory import peak_memory_bytes, reset_peak_memory
 from benchmark.plan import Cell
 from benchmark.planned import Planned
+from benchmark.predicted_sets import forget_predicted_sets
 from benchmark.prediction import Predictor
 from benchmark.progress import Reporter
 from benchmark.provenance import code_version, machine, package_versions
@@ -54,6 +55,7 @@ def run_cell(cell: Cell, data: LoadedTask, folder: Path, reporter: Reporter, exe
             selection=data.selection.examples,
             seed=cell.seed,
             checkpoints=folder / CHECKPOINTS,
+            checkpoint_every=execution.checkpoint_every,
             reporter=reporter,
         )
     if execution.keep_model:
@@ -84,6 +86,7 @@ def origin(cell: Planned, started: str) -> dict[str, Any]:
     }
 
 
-def remove_checkpoints(folder: Path) -> None:
+def remove_working_files(folder: Path) -> None:
     """Remove what only an unfinished cell needs."""
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    forget_predicted_sets(folder)

@@ -14,6 +14,7 @@ from benchmark.errors import UserError
 from benchmark.planned import hash_of, sources_of
 from benchmark.run import cannot_be_written, make_writable
 from benchmark.suite import AttackSettings
+from benchmark.work_lock import work_lock
 from leaderboard.record import AttackResult
 from leaderboard.replace_file import replace_file
 from tasks import DataError, Task
@@ -111,10 +112,18 @@ def attack_checkpoint(
 
     Raises:
         UserError: the checkpoint cannot be loaded or is no whole classifier, the output folder cannot be written, or
-            the system ended a worker.
+            the system ended a worker, or another process is making the same attack.
     """
     make_writable(out)
-    folder = out / planned.folder
+    with work_lock(planned.folder.name, out) as free:
+        if not free:
+            raise UserError(f"{out / planned.folder}: another process is making this attack; wait for it, or stop it.")
+        return _attack_once(planned, out / planned.folder, reporter, workers)
+
+
+def _attack_once(
+    planned: CheckpointAttack, folder: Path, reporter: Reporter, workers: int | None
+) -> AttackedCheckpoint:
     result = _earlier_result(folder)
     earlier = result is not None
     if result is None:

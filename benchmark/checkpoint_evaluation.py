@@ -18,10 +18,12 @@ from benchmark.declared_task import declare_task
 from benchmark.errors import UserError
 from benchmark.execution import AS_USUAL, Execution
 from benchmark.file_sets import check_pairs, file_fingerprints, with_file_sets
+from benchmark.finished_cells import finished_records
 from benchmark.lookup import find
 from benchmark.planned import Planned, identity_of_mirror, sources_of
 from benchmark.progress import Reporter
-from benchmark.run import RunOutcome, finished_records, leave_record, make_writable, truncated_sets
+from benchmark.run import RunOutcome, leave_record, make_writable, truncated_sets
+from benchmark.shared_cells import in_turn
 from benchmark.suite import AttackSettings, EvaluationSettings, TrainingSettings, first_problem
 from leaderboard.record import CellIdentity, Record
 from tasks import DataError
@@ -168,7 +170,7 @@ def evaluate_checkpoint(
     from benchmark.checkpoints import load_predictor
 
     make_writable(out)
-    if out / cell.record_path in finished_records(out, [cell]):
+    if out / cell.record_path in finished_records(out, [cell], reporter.say):
         return RunOutcome((), (cell,), ())
     predictor = load_predictor(cell.checkpoint, cell.max_length)
     data = _load(cell, mirror, reporter)
@@ -191,11 +193,15 @@ def evaluate_checkpoint(
             **found.fields(),
         )
 
-    reporter.say(f"{cell.task.name} · {cell.checkpoint.name}")
-    record = leave_record(cell, work, out, reporter)
-    if cut := truncated_sets(record, cell.max_length):
-        reporter.say(cut)
-    return RunOutcome((cell,), (), ()) if record.status == "finished" else RunOutcome((), (), (cell,))
+    for _, record in in_turn([cell], out, reporter.say):
+        if record is None:
+            reporter.say(f"{cell.task.name} · {cell.checkpoint.name}")
+            record = leave_record(cell, work, out, reporter)
+        if cut := truncated_sets(record, cell.max_length):
+            reporter.say(cut)
+        if record.status == "failed":
+            return RunOutcome((), (), (cell,))
+    return RunOutcome((cell,), (), ())
 
 
 def _load(cell: CheckpointCell, mirror: Path | None, reporter: Reporter) -> LoadedEvaluation:

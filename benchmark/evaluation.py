@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.live_attacks import attack
+from benchmark.predicted_sets import PredictedSets
 from benchmark.scoring import PredictedSet, perspectives, score_sets
 from benchmark.stored_logits import read_logits, store_logits
 from leaderboard.record import AttackResult, DataFingerprint, EvaluatedSet, MergedClasses, Score
@@ -47,7 +48,7 @@ def evaluate(
     watch: Stopwatch,
     execution: Execution,
 ) -> Evaluation:
-    """Predict every evaluation set, attack, and score.
+    """Predict every evaluation set, attack, and score; what an interrupted run has of it is taken over.
 
     Args:
         predictor: the classifier; its logits are in the order of the task's labels.
@@ -100,8 +101,14 @@ def _predict_all(
     sets = {item.name: item for item in data.task.evaluation_sets}
     evaluated: dict[str, EvaluatedSet] = {}
     total = sum(len(part.examples) for part in data.evaluation.values())
+    predicted = PredictedSets(folder, predictor.fingerprint())
     with reporter.phase("prediction, texts", total):
         for name, part in data.evaluation.items():
+            earlier = predicted.find(name, part)
+            if earlier is not None:
+                evaluated[name] = earlier
+                reporter.advance(len(part.examples))
+                continue
             prediction = predictor.predict(part.examples, reporter.advance)
             file = f"logits/{name}.npz"
             labels = part.examples.labels if sets[name].role.labelled else None
@@ -116,4 +123,5 @@ def _predict_all(
                 if projection is None
                 else MergedClasses(labels=projection.labels, groups=projection.groups),
             )
+            predicted.add(name, part, evaluated[name])
     return evaluated

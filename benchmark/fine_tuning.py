@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
-import statistics
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import DataCollatorWithPadding, TrainerCallback, TrainingArguments
+from torch import Tensor
+from torch.utils.data import Sampler
+from transformers import DataCollatorWithPadding, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
+from transformers.trainer_pt_utils import get_length_grouped_indices
 
 from benchmark.progress import Reporter
+from benchmark.training_checkpoints import best_beside, last_whole_checkpoint, write_checksums
 from leaderboard.record import Training
 from leaderboard.replace_file import replace_file
 from methods.trainer import MethodTrainer
@@ -27,8 +30,8 @@ if TYPE_CHECKING:
     from methods import Method
     from tasks import Examples
 
-TRAINER_STATE = "trainer_state.json"
-"""The file that the Trainer writes last into a checkpoint."""
+LOSS = "training_loss.json"
+"""File of a checkpoint that holds the sum of the training losses until then."""
 
 EVALUATION_BATCH = 64
 
@@ -49,10 +52,47 @@ class TokenizedExamples:
             features["labels"] = self._labels[row]
         return features
 
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of each row."""
+        return [len(ids) for ids in self._tokens["input_ids"]]
+
     def by_length(self) -> list[int]:
         """Row numbers from the longest to the shortest."""
-        lengths = [len(ids) for ids in self._tokens["input_ids"]]
+        lengths = self.lengths
         return sorted(range(len(lengths)), key=lambda row: -lengths[row])
+
+
+class SimilarLengths(Sampler[int]):
+    """Row numbers in an order of mini-batches of similar length, other in each epoch.
+
+    The order hangs on seed and epoch alone, so that a training that is resumed in the middle of an epoch finds the
+    same one, and so do the processes of a data-parallel training. (The Trainer's own draws from the global generator.)
+    """
+
+    def __init__(self, lengths: Sequence[int], texts: int, seed: int) -> None:
+        """Make a sampler.
+
+        Args:
+            lengths: tokens of each row.
+            texts: rows of similar length that come together.
+            seed: of the training.
+        """
+        self._lengths = list(lengths)
+        self._texts = texts
+        self._seed = seed
+        self._epoch = 0
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(1_000 * self._seed + self._epoch)
+        return iter(get_length_grouped_indices(self._lengths, self._texts, generator=generator))
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch, from 0."""
+        self._epoch = epoch
 
 
 class _InOrder:
@@ -69,16 +109,59 @@ class _InOrder:
         return self._data[self._rows[row]]
 
 
-class _PublishedRecipe(MethodTrainer):
-    """Drops the last partial batch in training alone; the Trainer's own flag drops it in evaluation too."""
+class _CellTrainer(MethodTrainer):
+    """The published recipe, and an interruption that leaves no trace in what is reported."""
+
+    def __init__(self, *positional: Any, **keywords: Any) -> None:
+        self._loss = 0.0
+        self._mini_batches = 0
+        super().__init__(*positional, **keywords)
+
+    @property
+    def mean_loss(self) -> float | None:
+        """Mean training loss of all mini-batches, those before an interruption included.
+
+        (The Trainer's own leaves those out, and its log is rounded.)
+        """
+        return self._loss / self._mini_batches if self._mini_batches else None
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
+        """Drop the last partial batch in training alone; the Trainer's own flag drops it in evaluation too."""
         self.args.dataloader_drop_last = False
         try:
             loader: DataLoader[Any] = super().get_eval_dataloader(eval_dataset)
         finally:
             self.args.dataloader_drop_last = True
         return loader
+
+    def training_step(self, *positional: Any, **keywords: Any) -> Tensor:
+        loss = super().training_step(*positional, **keywords)
+        self._loss += float(loss) * self.current_gradient_accumulation_steps
+        self._mini_batches += 1
+        return loss
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        if not self.args.group_by_length:
+            return super()._get_train_sampler(train_dataset)
+        mini_batches = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        return SimilarLengths(self.train_dataset.lengths, mini_batches, self.args.seed)
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        super()._save_optimizer_and_scheduler(output_dir)
+        if self.args.should_save:
+            content = {"loss": self._loss, "mini_batches": self._mini_batches}
+            replace_file(Path(output_dir) / LOSS, json.dumps(content).encode())
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is not None:
+            content = json.loads((Path(checkpoint) / LOSS).read_bytes())
+            self._loss, self._mini_batches = content["loss"], content["mini_batches"]
+
+    def _rotate_checkpoints(self, use_mtime: bool = False, output_dir: str | None = None) -> None:
+        # Before the one that training could go on from until now is removed.
+        write_checksums(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
+        super()._rotate_checkpoints(use_mtime=False, output_dir=output_dir)  # the steps in their names say their order
 
 
 def fine_tune(
@@ -91,20 +174,22 @@ def fine_tune(
     selection: Examples,
     seed: int,
     checkpoints: Path,
+    checkpoint_every: int | None,
     reporter: Reporter,
 ) -> Training:
     """Fine-tune a model in place and leave the kept epoch's weights in it.
 
-    Checkpoints go to a folder that the caller removes when the cell is done; where it already holds a whole
-    checkpoint of an interrupted run, training goes on from there.
+    Checkpoints go to a folder that the caller removes when the cell is done: one at the end of each epoch, and one
+    after every `checkpoint_every` optimizer steps. Where the folder already holds a whole checkpoint of an interrupted
+    run, training goes on from there.
 
     Raises:
         NonFiniteLossError: the loss became NaN or infinite.
     """
     training_tokens = TokenizedExamples(training, tokenizer, settings.max_length)
     selection_tokens = TokenizedExamples(selection, tokenizer, settings.max_length)
-    last_checkpoint = discard_incomplete(checkpoints)
-    trainer = _PublishedRecipe(
+    last_checkpoint = last_whole_checkpoint(checkpoints, reporter.say)
+    trainer = _CellTrainer(
         model=model,
         method=method,
         args=_arguments(settings, seed, checkpoints),
@@ -114,7 +199,7 @@ def fine_tune(
         processing_class=tokenizer,
         data_collator=DataCollatorWithPadding(tokenizer),
         compute_metrics=lambda output: {"accuracy": float((output.predictions.argmax(-1) == output.label_ids).mean())},
-        callbacks=[_StepsToReporter(reporter)],
+        callbacks=[_StepsToReporter(reporter), _Checkpoints(checkpoint_every)],
     )
     trainer.remove_callback(PrinterCallback)
     mini_batches = len(training_tokens) // settings.batch_size
@@ -122,32 +207,6 @@ def fine_tune(
     with reporter.phase("fine-tuning, steps", steps):
         trainer.train(resume_from_checkpoint=None if last_checkpoint is None else str(last_checkpoint))
     return _summary(trainer, settings, resumed=last_checkpoint is not None)
-
-
-def discard_incomplete(checkpoints: Path) -> Path | None:
-    """Remove checkpoints whose writing was interrupted; return the last whole one, ready to go on from."""
-    whole: list[tuple[int, Path]] = []
-    for folder in checkpoints.glob("checkpoint-*"):
-        try:
-            state = json.loads((folder / TRAINER_STATE).read_text(encoding="utf-8"))
-            whole.append((int(state["global_step"]), folder))
-        except (OSError, ValueError, KeyError, TypeError):
-            shutil.rmtree(folder)
-    if not whole:
-        return None
-    _, last = max(whole)
-    _find_best_beside(last)
-    return last
-
-
-def _find_best_beside(checkpoint: Path) -> None:
-    """Let a checkpoint look for the best one beside itself: its state holds the path of where both were then."""
-    path = checkpoint / TRAINER_STATE
-    state = json.loads(path.read_text(encoding="utf-8"))
-    best = state.get("best_model_checkpoint")
-    if best:
-        state["best_model_checkpoint"] = str(checkpoint.with_name(Path(best).name))
-        replace_file(path, json.dumps(state, indent=2).encode())
 
 
 def _arguments(settings: TrainingSettings, seed: int, checkpoints: Path) -> TrainingArguments:
@@ -190,9 +249,7 @@ def _arguments(settings: TrainingSettings, seed: int, checkpoints: Path) -> Trai
     return arguments
 
 
-def _summary(trainer: MethodTrainer, settings: TrainingSettings, *, resumed: bool) -> Training:
-    # Not the Trainer's own training_loss, which leaves out what came before a resume.
-    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+def _summary(trainer: _CellTrainer, settings: TrainingSettings, *, resumed: bool) -> Training:
     history = [entry for entry in trainer.state.log_history if "eval_accuracy" in entry]
     kept = next(
         (round(entry["epoch"]) for entry in history if entry["step"] == trainer.state.best_global_step),
@@ -203,10 +260,25 @@ def _summary(trainer: MethodTrainer, settings: TrainingSettings, *, resumed: boo
         selection=settings.selection,
         selection_accuracy=tuple(100.0 * entry["eval_accuracy"] for entry in history),
         kept_epoch=kept,
-        loss=statistics.fmean(losses) if losses else None,
+        loss=trainer.mean_loss,
         resumed=resumed,
         method=trainer.method.report(),
     )
+
+
+class _Checkpoints(TrainerCallback):  # type: ignore[misc]
+    """Asks for checkpoints within an epoch, and finds the best one where the folder has been moved."""
+
+    def __init__(self, every: int | None) -> None:
+        self._every = every
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        state.best_model_checkpoint = best_beside(state.best_model_checkpoint, Path(args.output_dir))
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        ends_epoch = state.epoch == int(state.epoch)  # the Trainer saves there in any case
+        if self._every is not None and state.global_step % self._every == 0 and not ends_epoch:
+            control.should_save = True
 
 
 class _StepsToReporter(TrainerCallback):  # type: ignore[misc]

@@ -20,6 +20,7 @@ from benchmark.attacks.outcome import AttackOutcome, read_examples
 from benchmark.attacks.run import run_attack
 from benchmark.attacks.similarity import ENCODER, NoEncoder, similarities
 from benchmark.attacks.worker_processes import cores
+from benchmark.file_digest import sha256_of
 from benchmark.metrics.undefined import UndefinedMetric
 from benchmark.scoring import percent
 from leaderboard.record import AttackResult, Score
@@ -106,6 +107,7 @@ def attack(
         queries=outcome.queries,
         seconds=round(outcome.seconds, 3),
         texts=file,
+        texts_sha256=sha256_of(folder / file),
     )
     return _covering_itself(result)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmark.first_token import last_block_for_first_token
+from benchmark.provenance import machine, package_versions
 from tasks import Examples
 
 if TYPE_CHECKING:
@@ -82,6 +85,17 @@ class Predictor:
             self._model.train(was_training)
         classes = int(self._model.config.num_labels)
         return Prediction(np.concatenate(parts) if parts else np.zeros((0, classes), np.float32), truncated)
+
+    def fingerprint(self) -> str:
+        """sha256 of everything but the texts that the logits depend on: weights, maximum length, machine, versions."""
+        import torch
+
+        circumstances = [self._max_length, machine().model_dump(), package_versions()]
+        digest = hashlib.sha256(json.dumps(circumstances).encode())
+        for name, values in self._model.state_dict().items():
+            digest.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
+            digest.update(values.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        return digest.hexdigest()
 
     def white_box(self) -> WhiteBox:
         """The model, opened for attacks that look at its gradients.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,10 +15,13 @@ from benchmark.attacked_set import check_attacks
 from benchmark.errors import UserError
 from benchmark.execution import AS_USUAL, Execution
 from benchmark.file_sets import check_pairs
+from benchmark.finished_cells import finished_records
 from benchmark.plan import Cell
 from benchmark.progress import Reporter
-from leaderboard.record import Failure, Record, RecordError, find_records, read_record
-from leaderboard.replace_file import replace_file
+from benchmark.shared_cells import in_turn
+from leaderboard.checksum import with_checksum
+from leaderboard.record import Failure, Record
+from leaderboard.replace_file import remove_unfinished, replace_file
 from tasks import DataError
 from tasks.loading import LoadedTask, load_task
 
@@ -31,7 +35,7 @@ class RunOutcome:
 
     finished: tuple[Planned, ...]
     skipped: tuple[Planned, ...]
-    """Finished by an earlier run."""
+    """Finished by an earlier run, or by another one at the same time."""
     failed: tuple[Planned, ...]
 
 
@@ -46,13 +50,14 @@ def run_cells(
     """Run the cells that have no finished record below the output folder.
 
     Everything that can be known to be wrong is looked at before the first cell runs. A cell that fails leaves a
-    record with its traceback, and is tried again by the next run; the others go on.
+    record with its traceback, and is tried again by the next run; the others go on. Several runs on one folder share
+    the cells.
 
     Raises:
         UserError: the output folder cannot be written, a record there cannot be used, or data cannot be had.
     """
     make_writable(out)
-    done = finished_records(out, cells)
+    done = finished_records(out, cells, reporter.say)
     pending: list[Cell] = []
     skipped: list[Cell] = []
     for cell in cells:
@@ -61,42 +66,28 @@ def run_cells(
         reporter.say(f"--keep-model: {len(skipped)} cells are finished already; their models were not kept.")
     if not pending:
         return RunOutcome((), tuple(skipped), ())
-    _check_backbones(pending)
-    _check_methods(pending)
-    data = _load_data(pending, mirror, reporter)
+    data = check_cells(pending, mirror, reporter)
     finished: list[Cell] = []
     failed: list[Cell] = []
     truncated: dict[str, str] = {}
     reporter.start_cells(len(pending))
-    for number, cell in enumerate(pending, start=1):
-        reporter.say(f"cell {number} of {len(pending)}: {cell}")
-        record = _run_one(cell, data[_data_key(cell)], out, reporter, execution)
+    for number, (cell, record) in enumerate(in_turn(pending, out, reporter.say), start=1):
+        if record is None:
+            reporter.say(f"cell {number} of {len(pending)}: {cell}")
+            record = _run_one(cell, data[data_key(cell)], out, reporter, execution)
+            (finished if record.status == "finished" else failed).append(cell)
+        else:
+            reporter.say(f"cell {number} of {len(pending)}: {cell}: {record.status} by another run")
+            (skipped if record.status == "finished" else failed).append(cell)
         if record.status == "finished":
-            finished.append(cell)
             truncated.setdefault(
                 f"task {cell.task.name} on {cell.backbone.name}", truncated_sets(record, cell.training.max_length)
             )
-        else:
-            failed.append(cell)
         reporter.finish_cell()
     for place, sets in truncated.items():
         if sets:
             reporter.say(f"{place}: {sets}")
     return RunOutcome(tuple(finished), tuple(skipped), tuple(failed))
-
-
-def is_finished(record_path: Path) -> bool:
-    """Whether there is a record of a finished cell.
-
-    Raises:
-        UserError: there is a record that cannot be used.
-    """
-    if not record_path.exists():
-        return False
-    try:
-        return read_record(record_path).status == "finished"
-    except RecordError as error:
-        raise UserError(str(error)) from None
 
 
 def make_writable(folder: Path) -> None:
@@ -107,8 +98,8 @@ def make_writable(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        replace_file(folder / ".writable", b"")
-        (folder / ".writable").unlink()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise cannot_be_written(folder, error) from None
 
@@ -131,21 +122,19 @@ def truncated_sets(record: Record, max_length: int) -> str:
 
 
 def _run_one(cell: Cell, data: LoadedTask, out: Path, reporter: Reporter, execution: Execution) -> Record:
-    from benchmark.cell import remove_checkpoints, run_cell  # torch and transformers take seconds to import
+    from benchmark.cell import run_cell  # torch and transformers take seconds to import
 
-    folder = out / cell.folder
-
-    def work() -> Record:
-        return run_cell(cell, data, folder, reporter, execution)
-
-    record = leave_record(cell, work, out, reporter)
-    if record.status == "finished":
-        remove_checkpoints(folder)
-    return record
+    return leave_record(cell, lambda: run_cell(cell, data, out / cell.folder, reporter, execution), out, reporter)
 
 
 def leave_record(cell: Planned, work: Callable[[], Record], out: Path, reporter: Reporter) -> Record:
-    """Do the work and write the record that it returns; where it raises, one of the failure."""
+    """Do the work and write the record that it returns; where it raises, one of the failure.
+
+    Whoever calls holds the cell's lock.
+    """
+    from benchmark.cell import remove_working_files
+
+    remove_unfinished(out / cell.folder)
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     try:
         record = work()
@@ -155,16 +144,21 @@ def leave_record(cell: Planned, work: Callable[[], Record], out: Path, reporter:
         content = serialised(record)
         reporter.say(f"  failed: {type(error).__name__}: {' '.join(str(error).split())}")
     path = out / cell.record_path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, content)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, content)
+    except OSError as error:
+        reporter.say(f"  {path}: cannot be written ({os.strerror(error.errno or 0)}); the cell leaves no record.")
+        return _failure(cell, started, error)
     if record.status == "finished":
+        remove_working_files(path.parent)
         reporter.say(f"  finished in {sum(record.seconds.values()):.0f} s")
     return record
 
 
 def serialised(record: Record) -> bytes:
     """A record as the bytes of its file."""
-    return record.model_dump_json(indent=2).encode() + b"\n"
+    return with_checksum(record.model_dump(mode="json"))
 
 
 def _failure(cell: Planned, started: str, error: Exception) -> Record:
@@ -174,14 +168,18 @@ def _failure(cell: Planned, started: str, error: Exception) -> Record:
     return Record(status="failed", failure=failure, **origin(cell, started))
 
 
-def finished_records(out: Path, cells: Sequence[Planned]) -> set[Path]:
-    """Records of finished cells, each read once.
+def check_cells(cells: Sequence[Cell], mirror: Path | None, reporter: Reporter) -> dict[tuple[object, ...], LoadedTask]:
+    """Look at everything that can be known to be wrong before the first of the cells runs.
 
-    All below the folder are read, also those of other plans: one that the leaderboard cannot read is refused before
-    hours are spent on it.
+    Returns:
+        `data_key` of each cell → its texts.
+
+    Raises:
+        UserError: a backbone or method cannot be used, or data cannot be had.
     """
-    paths = {*find_records(out), *(out / cell.record_path for cell in cells)}
-    return {path for path in sorted(paths) if is_finished(path)}
+    _check_backbones(cells)
+    _check_methods(cells)
+    return _load_data(cells, mirror, reporter)
 
 
 def _check_backbones(cells: Sequence[Cell]) -> None:
@@ -198,7 +196,8 @@ def _check_methods(cells: Sequence[Cell]) -> None:
         check_method(cell)
 
 
-def _data_key(cell: Cell) -> tuple[object, ...]:
+def data_key(cell: Cell) -> tuple[object, ...]:
+    """What tells the texts of one cell from those of another."""
     return (cell.task.name, cell.training.train_size, cell.training.selection, cell.evaluation.evaluation_size)
 
 
@@ -206,7 +205,7 @@ def _load_data(cells: Sequence[Cell], mirror: Path | None, reporter: Reporter) -
     """Texts of every task and setting among the cells."""
     loaded: dict[tuple[object, ...], LoadedTask] = {}
     for cell in cells:
-        if _data_key(cell) in loaded:
+        if data_key(cell) in loaded:
             continue
         try:
             data = load_task(
@@ -227,5 +226,5 @@ def _load_data(cells: Sequence[Cell], mirror: Path | None, reporter: Reporter) -
             )
         for name, reason in data.missing.items():
             reporter.say(f"task {cell.task.name}: evaluation set {name} is missing: {reason}")
-        loaded[_data_key(cell)] = data
+        loaded[data_key(cell)] = data
     return loaded

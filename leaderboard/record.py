@@ -6,12 +6,13 @@ alone. A value that could not be computed is ``null`` with a reason beside it, n
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import from_json
+
+from leaderboard.checksum import CHECKSUM, checksum
 
 SCHEMA_VERSION: Final = 1
 """Version of the record's schema; raised whenever an old reader would misread a new record."""
@@ -25,6 +26,10 @@ PERSPECTIVES = ("acc_in", "acc_shift", "acc_adv", "ece", "auroc")
 
 class RecordError(ValueError):
     """A record file that cannot be used; the message names the file, what is wrong and what would be right."""
+
+
+class DamagedRecordError(RecordError):
+    """A record file that was cut off or changed after it was written; another run can make the record again."""
 
 
 class _Part(BaseModel):
@@ -113,6 +118,7 @@ class AttackResult(_Part):
     queries: int = Field(ge=0, description="model queries in total")
     seconds: float = Field(ge=0, description="wall time; of the last part where an interrupted attack was resumed")
     texts: str | None = Field(default=None, description="Parquet file of the attacked texts, relative to the record")
+    texts_sha256: str | None = None
 
     @property
     def column(self) -> str:
@@ -204,6 +210,9 @@ class Record(_Part):
     set_scores: dict[str, dict[str, Score]] = Field(default_factory=dict, description="set → metric → score")
     attacks: tuple[AttackResult, ...] = ()
     failure: Failure | None = None
+    checksum: str | None = Field(
+        default=None, description="sha256 of everything else in the record; null in one made before there was any"
+    )
 
     @model_validator(mode="after")
     def _status_fits(self) -> Record:
@@ -220,33 +229,33 @@ def read_record(path: Path) -> Record:
     """Read and validate one record file.
 
     Raises:
-        RecordError: the file cannot be read, is not JSON, or does not follow the schema.
+        DamagedRecordError: the file is not JSON, is not what its checksum says, or does not follow the schema.
+        RecordError: the file cannot be read, or is of another version of the schema.
     """
     try:
         text = path.read_bytes()
     except OSError as error:
         raise RecordError(f"{path}: cannot be read ({error.strerror}).") from None
-    # Parsing and validating in one go takes a third of the time; what it refuses is looked at again for the message.
-    with suppress(ValidationError):
-        record = Record.model_validate_json(text)
-        if "schema_version" in record.model_fields_set:
-            return record
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise RecordError(f"{path}: is not JSON ({error}); move it away and run the cell again.") from None
+        content = from_json(text)
+    except ValueError as error:
+        raise DamagedRecordError(f"{path}: is not JSON ({error}); move it away and run the cell again.") from None
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:
         raise RecordError(
             f"{path}: schema_version is {version!r}, this roast-bench reads {SCHEMA_VERSION}; "
             "move the file away or use the roast-bench that wrote it."
         )
+    if content.get(CHECKSUM) not in (None, checksum(content)):
+        raise DamagedRecordError(
+            f"{path}: is not what its checksum says, so it was changed; move it away and run the cell again."
+        )
     try:
-        return Record.model_validate(content)
+        return Record.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the record"
-        raise RecordError(f"{path}: {where}: {first['msg']}.") from None
+        raise DamagedRecordError(f"{path}: {where}: {first['msg']}.") from None
 
 
 def find_records(folder: Path) -> list[Path]:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
+
+TEMPORARY = ".*.tmp"
+"""Pattern of the names that files have while they are written."""
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -12,7 +16,7 @@ def replace_file(path: Path, content: bytes) -> None:
     Raises:
         OSError: the folder cannot be written to; a file that was there is unchanged then.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(content)
@@ -22,6 +26,12 @@ def replace_file(path: Path, content: bytes) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what writers that were killed left below a folder, in which nobody may be writing now."""
+    for path in folder.rglob(TEMPORARY):
+        path.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

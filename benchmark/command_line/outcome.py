@@ -25,8 +25,12 @@ def print_outcome(outcome: RunOutcome, folder: Path, between: str, as_json: bool
         The exit code: 1 where a cell failed.
     """
     from benchmark.publish import publish
+    from leaderboard.record import find_records
     from leaderboard.terminal import render_terminal
 
+    if outcome.failed and not find_records(folder):
+        typer.echo(f"roast-bench: {folder}: no record could be written; nothing to show.", err=True)
+        return 1
     written = publish([folder], folder)
     if as_json:
         summary = {

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from benchmark.backbones import locate
-from benchmark.fine_tuning import discard_incomplete
 from benchmark.live_attacks import file_name
 from benchmark.plan import plan
 from benchmark.suite import Suite
@@ -148,16 +147,6 @@ def test_kill_in_the_second_cell_keeps_the_first_and_ends_in_the_same_logits(tin
     }
 
 
-def test_a_moved_output_folder_can_be_gone_on_with(tmp_path):
-    folder = tmp_path / "checkpoint-20"
-    folder.mkdir()
-    state = {"global_step": 20, "best_model_checkpoint": "/elsewhere/checkpoint-10"}
-    (folder / "trainer_state.json").write_text(json.dumps(state), encoding="utf-8")
-    assert discard_incomplete(tmp_path) == folder
-    found = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
-    assert found == {"global_step": 20, "best_model_checkpoint": str(tmp_path / "checkpoint-10")}
-
-
 ODD_REPORT = """
 @register("odd-report")
 class OddReport(Method):
@@ -195,17 +184,6 @@ def test_two_budgets_of_one_attack_keep_their_texts_apart():
         "deepwordbug-3-unlimited-seed-0",
         "deepwordbug-5-20-seed-0",
     ]
-
-
-def test_an_interrupted_checkpoint_is_passed_over(tmp_path):
-    for step, state in ((10, '{"global_step": 10}'), (20, '{"global_step": 20}'), (30, '{"global_st'), (40, None)):
-        folder = tmp_path / f"checkpoint-{step}"
-        folder.mkdir()
-        if state is not None:
-            (folder / "trainer_state.json").write_text(state, encoding="utf-8")
-    assert discard_incomplete(tmp_path) == tmp_path / "checkpoint-20"
-    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-20"]
-    assert discard_incomplete(tmp_path / "absent") is None
 
 
 def test_scores_follow_from_the_stored_logits(roast_bench, tiny_run, tmp_path):

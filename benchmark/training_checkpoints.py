@@ -1,0 +1,79 @@
+"""Checkpoints of a training that is under way: which of them are whole, and which one to go on from."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmark.file_digest import sha256_of
+from benchmark.set_aside import set_aside
+from leaderboard.replace_file import replace_file
+
+CHECKSUMS = "checksums.json"
+"""File of a checkpoint that is written last: the sha256 of every other one. Without it, writing was interrupted."""
+
+TRAINER_STATE = "trainer_state.json"
+"""The file in which the Trainer says how far it is, and which checkpoint is the best."""
+
+NAME = re.compile(r"checkpoint-([0-9]+)")
+
+
+def write_checksums(checkpoint: Path) -> None:
+    """Declare a checkpoint whole."""
+    digests = {path.name: sha256_of(path) for path in sorted(checkpoint.iterdir()) if path.name != CHECKSUMS}
+    replace_file(checkpoint / CHECKSUMS, json.dumps(digests, indent=2).encode())
+
+
+def last_whole_checkpoint(folder: Path, say: Callable[[str], None]) -> Path | None:
+    """The checkpoint that training can go on from; None where there is none.
+
+    Those whose writing was interrupted are removed, and so are those after the one to go on from. Damaged ones are set
+    aside, beside the folder.
+
+    Args:
+        folder: where the Trainer puts its checkpoints; it need not exist.
+        say: takes a line for each checkpoint that is set aside.
+    """
+    numbered = {int(found[1]): path for path in folder.glob("*") if (found := NAME.fullmatch(path.name))}
+    whole: dict[int, Path] = {}
+    for step, path in sorted(numbered.items()):
+        if not (path / CHECKSUMS).is_file():
+            shutil.rmtree(path)
+        elif problem := _problem(path):
+            set_aside(path, problem, say, folder.parent)
+        else:
+            whole[step] = path
+    names = {path.name for path in whole.values()}
+    for step, path in sorted(whole.items(), reverse=True):
+        best = _state(path).get("best_model_checkpoint")
+        if best is None or Path(best).name in names:
+            return path
+        shutil.rmtree(path)  # it could only end in the weights of a checkpoint that is gone
+        del whole[step]
+    return None
+
+
+def best_beside(best: str | None, folder: Path) -> str | None:
+    """Where the best checkpoint is now; a state holds the path of where the folder was when it was written."""
+    return None if best is None else str(folder / Path(best).name)
+
+
+def _problem(checkpoint: Path) -> str | None:
+    """What is wrong with a checkpoint that was whole once."""
+    try:
+        expected = json.loads((checkpoint / CHECKSUMS).read_bytes())
+        for name, digest in expected.items():
+            if sha256_of(checkpoint / name) != digest:
+                return f"{name} is not what was saved"
+        _state(checkpoint)
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        return f"cannot be read ({' '.join(str(error).split())})"
+    return None
+
+
+def _state(checkpoint: Path) -> dict[str, Any]:
+    return dict(json.loads((checkpoint / TRAINER_STATE).read_bytes()))
