@@ -19,7 +19,7 @@ from benchmark.plan import Cell
 from benchmark.prediction import Predictor
 from benchmark.progress import Reporter
 from benchmark.rescoring import compute_scores
-from benchmark.run import run_cells
+from benchmark.run import run_cells, serialised
 from benchmark.scoring import PredictedSet, score_sets
 from benchmark.stored_logits import read_logits
 from benchmark.suite import EvaluationSettings, TrainingSettings
@@ -260,7 +260,7 @@ def test_fault_10_values_are_averaged_uncut_over_seeds_below_a_header(record, tm
         one = record.model_copy(update={"scores": scores, "cell": record.cell.model_copy(update={"seed": seed})})
         path = tmp_path / str(seed) / "record.json"
         path.parent.mkdir()
-        path.write_text(one.model_dump_json(), encoding="utf-8")
+        path.write_bytes(serialised(one))
     written = write_leaderboard([tmp_path], tmp_path)
     with written.csv.open(encoding="utf-8", newline="") as file:
         (row,) = csv.DictReader(file)

@@ -22,11 +22,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic_core import from_json
 from side_by_side import Breakdown, Measurement, at_most, conclude, in_turns, parser_of, timed
 
 from benchmark.declared_task import declare_task
+from benchmark.run import serialised
 from benchmark.scoring import perspectives
 from leaderboard.aggregate import aggregate
+from leaderboard.checksum import with_checksum
 from leaderboard.csv_table import render_csv
 from leaderboard.markdown import render_markdown
 from leaderboard.picture import render_picture
@@ -108,13 +111,13 @@ def write_records(folder: Path) -> None:
         for method in names:
             for seed in range(SEEDS):
                 record = record_of(base, f"backbone-{table}", method, seed)
-                content = record.model_dump_json(indent=2).encode() + b"\n"
+                content = serialised(record)
                 for copy in range(COPIES):
                     where = f"others/{copy}" if copy else "first"
                     cell = folder / where / f"sentiment/backbone-{table}/{method}/seed-{seed}-{record.cell.config_hash}"
                     cell.mkdir(parents=True)
-                    changed = content.replace(b"backbone-", f"backbone-{copy}".encode()) if copy else content
-                    (cell / RECORD_FILE).write_bytes(changed)
+                    changed = content.replace(b"backbone-", f"backbone-{copy}".encode())
+                    (cell / RECORD_FILE).write_bytes(with_checksum(from_json(changed)) if copy else content)
 
 
 def run_benchmark(*words: str | Path) -> None:

@@ -36,6 +36,7 @@ from benchmark.metrics import (
     negative_log_likelihood,
 )
 from benchmark.rescoring import compute_scores, rescore_records
+from benchmark.run import serialised
 from benchmark.stored_logits import read_logits, store_logits
 from leaderboard.record import RECORD_FILE, Record, find_records, read_record
 from tasks import EvaluationSet
@@ -62,7 +63,7 @@ def write_record(folder: Path, seed: int, rows_of: Callable[[EvaluationSet], int
     record = Record.model_validate(content)
     set_scores, scores = compute_scores(record, folder)
     scored = record.model_copy(update={"set_scores": set_scores, "scores": scores})
-    (folder / RECORD_FILE).write_text(scored.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (folder / RECORD_FILE).write_bytes(serialised(scored))
 
 
 def rescore(paths: list[Path]) -> int:
