@@ -32,30 +32,30 @@ def in_turn(cells: Sequence[Work], out: Path, say: Callable[[str], None]) -> Ite
     Raises:
         UserError: a lock cannot be made, or another version of roast-bench wrote a record meanwhile.
     """
-    before = {cell.record_path: _version(out / cell.record_path) for cell in cells}
-    left = list(cells)
+    left = [(cell, _version(out, cell)) for cell in cells]
     waiting = False
     while left:
-        others: list[Work] = []
-        for cell in left:
+        others: list[tuple[Work, tuple[int, int] | None]] = []
+        for cell, before in left:
             with work_lock(cell.config_hash, out) as free:
                 if not free:
-                    others.append(cell)
+                    others.append((cell, before))
                     continue
-                unchanged = _version(out / cell.record_path) == before[cell.record_path]
-                yield cell, None if unchanged else usable_record(out / cell.record_path, say, cell)
+                record = usable_record(out / cell.record_path, say, cell)
+                again = record is not None and record.status == "failed" and before == _version(out, cell)
+                yield cell, None if again else record
         if len(others) == len(left):
             if not waiting:
-                say(f"waiting for {_counted(len(others))} that another run is working on: {others[0]}")
+                say(f"waiting for {_counted(len(others))} that another run is working on: {others[0][0]}")
             waiting = True
             time.sleep(PAUSE)
         left = others
 
 
-def _version(path: Path) -> tuple[int, int] | None:
-    """What changes whenever a file is replaced; None where there is none."""
+def _version(out: Path, cell: Planned) -> tuple[int, int] | None:
+    """What changes whenever a cell's record is replaced; None where there is none."""
     try:
-        found = path.stat()
+        found = (out / cell.record_path).stat()
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns

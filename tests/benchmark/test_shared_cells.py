@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from benchmark.run import leave_record
 from benchmark.shared_cells import in_turn
 from benchmark.suite import Suite
 from benchmark.work_lock import LOCKS, work_lock
+from leaderboard.record import read_record
 
 HOLDER = """
 import sys, time
@@ -100,6 +102,15 @@ def test_what_another_run_left_meanwhile_is_not_done_again(cells, tmp_path, quie
     cell, record = next(taken)
     assert (cell.seed, record.status) == (1, "failed")
     assert [(cell.seed, record) for cell, record in taken] == [(2, None)]
+
+
+def test_a_cell_finished_before_its_turn_is_not_done_again(cells, tmp_path, quiet):
+    """Another run may finish it after this one has looked at the folder, and before it comes to it."""
+    published = next((Path(__file__).parents[2] / "leaderboard/results").rglob("record.json"))
+    record = read_record(published)
+    leave_record(cells[1], lambda: record.model_copy(update={"cell": cells[1].identity}), tmp_path, quiet)
+    found = {cell.seed: None if record is None else record.status for cell, record in in_turn(cells, tmp_path, print)}
+    assert found == {0: None, 1: "finished", 2: None}
 
 
 @pytest.fixture
