@@ -9,7 +9,7 @@ from enum import StrEnum
 from tasks.hub_source import hub_sources
 from tasks.sources import Source
 
-NAME_PATTERN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+NAME_PATTERN = re.compile(r"(?!.{65})[a-z0-9]+(-[a-z0-9]+)*")
 """Names of tasks and sets: they appear on the command line, in paths and in tables."""
 
 
@@ -103,7 +103,8 @@ class Task:
         for kind, name in (("task", self.name), *(("evaluation set", name) for name in names)):
             if not NAME_PATTERN.fullmatch(name):
                 raise ValueError(
-                    f"task {self.name!r}: {kind} name {name!r}: use lower-case letters and digits joined by hyphens."
+                    f"task {self.name!r}: {kind} name {name!r}: use lower-case letters and digits joined by hyphens, "
+                    "64 at most."
                 )
         for name in names:
             if names.count(name) > 1:

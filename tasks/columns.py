@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tasks.errors import DataError
+from tasks.lazy_columns import ChosenRows, LazyColumn, MappedColumn
+
+HELD_BYTES = 16 * 2**20
+"""Memory that the texts of a lazy column may take to be held; those of larger ones are read again when needed."""
 
 
 @dataclass(frozen=True)
@@ -20,25 +25,30 @@ class Table:
     label_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Column of integer codes → the names that the data set's own schema gives them, in the order of the codes."""
 
-    def column(self, path: str) -> list[Any]:
+    def column(self, path: str) -> Sequence[Any]:
         """A column, or a field of a nested one: ``"translation.en"``.
+
+        A row that lacks the field is refused when its value is asked for.
 
         Raises:
             DataError: there is none.
         """
         if path in self.columns:
-            return list(self.columns[path])
+            return self.columns[path]
         top, *fields = path.split(".")
         check_columns(list(self.columns), [top], self.place)
-        values: list[Any] = list(self.columns[top])
-        for depth, name in enumerate(fields, start=1):
-            outer = ".".join([top, *fields[: depth - 1]])
-            for row, value in enumerate(values, start=1):
+
+        def field_of(row: int, value: Any) -> Any:
+            for depth, name in enumerate(fields):
                 if not isinstance(value, Mapping) or name not in value:
+                    outer = ".".join([top, *fields[:depth]])
                     held = ", ".join(map(repr, value)) if isinstance(value, Mapping) else "no fields"
-                    raise DataError(f"{self.place}: row {row}, column {outer!r} has no field {name!r}; it has {held}.")
-            values = [value[name] for value in values]
-        return values
+                    place = f"{self.place}: row {row + 1}, column {outer!r}"
+                    raise DataError(f"{place} has no field {name!r}; it has {held}.")
+                value = value[name]
+            return value
+
+        return MappedColumn(field_of, self.columns[top])
 
 
 def top_column(path: str, columns: Sequence[str]) -> str:
@@ -57,37 +67,45 @@ def check_columns(columns: Sequence[str], wanted: Sequence[str], place: str) -> 
             raise DataError(f"{place}: has no column {column!r}; it has {', '.join(map(repr, columns))}.")
 
 
-def texts_of(values: Iterable[Any], rows: Sequence[int], column: str, place: str) -> tuple[str, ...]:
-    """The chosen rows of a column of texts, unchanged.
+def texts_of(values: Sequence[Any], rows: Sequence[int], column: str, place: str) -> Sequence[str]:
+    """The chosen rows of a column of texts, unchanged: in memory, unless the column is lazy and they are large.
 
     Args:
         values: the whole column.
-        rows: positions to take, from 0; errors count them from 1.
+        rows: positions to take, from 0, ascending; errors count them from 1.
         column: its name, for errors.
         place: the file or data set, for errors.
 
     Raises:
         DataError: a chosen row is missing, NaN, blank or no text.
     """
-    values = list(values)
+    held: list[str] | None = []
+    size = 0
     for row in rows:
         value = values[row]
         if value is None or (isinstance(value, float) and math.isnan(value)):
             raise DataError(f"{place}: row {row + 1}, column {column!r} has no text.")
         if not isinstance(value, str) or not value.strip():
             raise DataError(f"{place}: row {row + 1}, column {column!r} is not a text: {value!r}.")
-    return tuple(values[row] for row in rows)
+        if held is not None:
+            held.append(value)
+            size += sys.getsizeof(value)
+            if size > HELD_BYTES and isinstance(values, LazyColumn):
+                held = None
+    if held is not None:
+        return tuple(held)
+    return values if len(rows) == len(values) else ChosenRows(values, rows)
 
 
-def joined(first: Sequence[Any], second: Sequence[Any]) -> list[Any]:
+def joined(first: Sequence[Any], second: Sequence[Any]) -> Sequence[Any]:
     """Two columns as one: both texts with one space between, or the one of them that is not blank.
 
     What is no text is kept as it is, for `texts_of` to refuse.
     """
-    return [_joined(one, other) for one, other in zip(first, second, strict=True)]
+    return MappedColumn(_joined, first, second)
 
 
-def _joined(one: Any, other: Any) -> Any:
+def _joined(row: int, one: Any, other: Any) -> Any:
     if is_blank(one):
         return other
     if is_blank(other):

@@ -6,19 +6,26 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+
+from tasks.lazy_columns import JoinedColumns, LazyColumn
 
 NEITHER_LETTER_NOR_DIGIT = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Texts in order: single sentences or pairs, with or without labels."""
+    """Texts in order: single sentences or pairs, with or without labels.
 
-    texts: tuple[str, ...]
+    Texts are tuples, or, where they are too many to be held, columns that read their file again
+    (`tasks.lazy_columns.LazyColumn`); those raise DataError where the file was changed meanwhile.
+    """
+
+    texts: Sequence[str]
     """The text, or the first of a pair (premise)."""
-    second_texts: tuple[str, ...] | None = None
+    second_texts: Sequence[str] | None = None
     """The second of a pair (hypothesis)."""
     labels: tuple[int, ...] | None = None
     """Indices into the task's labels."""
@@ -34,8 +41,8 @@ class Examples:
     def select(self, rows: Sequence[int]) -> Examples:
         """The given rows, in the given order."""
         return Examples(
-            texts=tuple(self.texts[row] for row in rows),
-            second_texts=None if self.second_texts is None else tuple(self.second_texts[row] for row in rows),
+            texts=_chosen(self.texts, rows),
+            second_texts=None if self.second_texts is None else _chosen(self.second_texts, rows),
             labels=None if self.labels is None else tuple(self.labels[row] for row in rows),
         )
 
@@ -43,21 +50,37 @@ class Examples:
         """The texts as a tokenizer takes them: one column, or two for pairs."""
         return [list(column) for column in (self.texts, self.second_texts) if column is not None]
 
+    def in_memory(self) -> Examples:
+        """The same, with every text held."""
+        seconds = self.second_texts
+        return Examples(tuple(self.texts), None if seconds is None else tuple(seconds), self.labels)
+
+    def rows(self) -> Iterator[tuple[str, ...]]:
+        """The text of each row, or the two of a pair."""
+        return zip(*(column for column in (self.texts, self.second_texts) if column is not None), strict=True)
+
     def keys(self) -> list[str]:
         """What makes two examples the same text: letters and digits alone, case ignored.
 
         Accents count; whether they are written as one character or two does not.
         """
-        seconds = self.second_texts or [""] * len(self.texts)
-        return [f"{_letters(text)}\t{_letters(second)}" for text, second in zip(self.texts, seconds, strict=True)]
+        return list(self.each_key())
+
+    def each_key(self) -> Iterator[str]:
+        """The `keys`, one at a time."""
+        for text, *second in self.rows():
+            yield f"{_letters(text)}\t{_letters(second[0]) if second else ''}"
 
     def sha256(self) -> str:
         """Hash of every text and label in order; equal exactly when the data are equal."""
+        return self._sha256
+
+    @cached_property
+    def _sha256(self) -> str:
         digest = hashlib.sha256()
-        for row in range(len(self)):
-            second = None if self.second_texts is None else self.second_texts[row]
+        for row, (text, *second) in enumerate(self.rows()):
             label = None if self.labels is None else self.labels[row]
-            digest.update(json.dumps([self.texts[row], second, label], ensure_ascii=True).encode())
+            digest.update(json.dumps([text, second[0] if second else None, label], ensure_ascii=True).encode())
             digest.update(b"\n")
         return digest.hexdigest()
 
@@ -73,12 +96,20 @@ def concatenated(parts: Sequence[Examples]) -> Examples:
             raise ValueError(f"{kind} are given for some parts only.")
     first = parts[0]
     return Examples(
-        texts=tuple(text for part in parts for text in part.texts),
-        second_texts=None
-        if first.second_texts is None
-        else tuple(text for part in parts for text in part.second_texts or ()),
+        texts=_joined([part.texts for part in parts]),
+        second_texts=None if first.second_texts is None else _joined([part.second_texts or () for part in parts]),
         labels=None if first.labels is None else tuple(label for part in parts for label in part.labels or ()),
     )
+
+
+def _chosen(texts: Sequence[str], rows: Sequence[int]) -> Sequence[str]:
+    return texts.chosen(rows) if isinstance(texts, LazyColumn) else tuple(texts[row] for row in rows)
+
+
+def _joined(columns: Sequence[Sequence[str]]) -> Sequence[str]:
+    if any(isinstance(column, LazyColumn) for column in columns):
+        return JoinedColumns(columns)
+    return tuple(text for column in columns for text in column)
 
 
 def _letters(text: str) -> str:

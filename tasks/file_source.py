@@ -6,7 +6,7 @@ import difflib
 import math
 import re
 import reprlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from tasks.columns import texts_of
 from tasks.errors import DataError
 from tasks.examples import Examples
+from tasks.lazy_columns import LazyColumn
 from tasks.sources import Loaded
 from tasks.table_file import TableFile, read_table
 
@@ -141,8 +142,10 @@ class FileSource:
                 f"{self.path}: has no column {name!r} ({use}={name});{guess} There is {_listed(table.columns)}."
             )
 
-    def _texts(self, table: TableFile, column: str) -> tuple[str, ...]:
+    def _texts(self, table: TableFile, column: str) -> Sequence[str]:
         texts = texts_of(table.columns[column], range(table.rows), column, str(self.path))
+        if isinstance(texts, LazyColumn):  # of a Parquet file, whose strings cannot be what is refused below
+            return texts
         for row, text in enumerate(texts, start=1):
             if not table.typed and text in ("NaN", "nan"):
                 raise DataError(f"{self.path}: row {row}, column {column!r} has no text, but {text}.")
@@ -157,12 +160,12 @@ class FileSource:
 
     def _labels(self, table: TableFile, column: str) -> tuple[int, ...]:
         indices = {_plain(name): index for index, name in enumerate(self.labels)}
-        values = table.columns[column]
+        values: Iterable[Any] = table.columns[column]
         names = table.label_names.get(column, ())
         if all(_plain(name) in indices for name in names):
-            values = [
+            values = (
                 names[value] if isinstance(value, int) and value in range(len(names)) else value for value in values
-            ]
+            )
         found: dict[Any, int] = {}
         labels = []
         for row, value in enumerate(values, start=1):

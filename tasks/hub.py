@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from tasks.columns import Table, check_columns, top_column
 from tasks.errors import Unavailable, first_line
+from tasks.lazy_columns import BATCH_ROWS, BatchedColumn
 
 if TYPE_CHECKING:
     import datasets
@@ -17,7 +18,7 @@ PROBE_SECONDS = 10.0
 
 
 def hub_table(dataset: str, config: str, split: str, revision: str | None, wanted: Sequence[str]) -> Table:
-    """Columns of a split at a revision, from the local cache where it is there.
+    """Columns of a split at a revision, from the local cache where it is there; they read it when asked for a value.
 
     Args:
         dataset: its name on the hub.
@@ -37,7 +38,7 @@ def hub_table(dataset: str, config: str, split: str, revision: str | None, wante
     columns = list(dict.fromkeys(top_column(column, table.column_names) for column in wanted))
     check_columns(table.column_names, columns, place)
     return Table(
-        dict(table.select_columns(columns).to_dict()),
+        {name: BatchedColumn(partial(_batches, table.select_columns([name]), name), len(table)) for name in columns},
         place,
         {
             name: tuple(feature.names)
@@ -83,6 +84,11 @@ def hub_answers() -> bool:
     except Exception:  # of whichever HTTP library huggingface_hub uses
         return False
     return True
+
+
+def _batches(table: datasets.Dataset, column: str, row: int) -> Iterator[tuple[int, list[Any]]]:
+    for first in range(row, len(table), BATCH_ROWS):
+        yield first, table[first : first + BATCH_ROWS][column]
 
 
 def _place(dataset: str, config: str, split: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,9 +91,13 @@ class HubSource:
         seconds = None if self.second_text is None else table.column(self.second_text)
         labels = None if self.label is None else self._indices(table, self.label)
 
-        rows = [row for row in range(len(texts)) if labels is None or labels[row] is not None]
+        rows: Sequence[int] = range(len(texts))
+        if labels is not None and None in labels:
+            rows = array("q", (row for row in rows if labels[row] is not None))
         if self.skip_blank:
-            rows = [row for row in rows if not (is_blank(texts[row]) or (seconds and is_blank(seconds[row])))]
+            rows = array(
+                "q", (row for row in rows if not (is_blank(texts[row]) or (seconds and is_blank(seconds[row]))))
+            )
         return Examples(
             texts=texts_of(texts, rows, column, place),
             second_texts=None if seconds is None else texts_of(seconds, rows, str(self.second_text), place),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -88,7 +88,7 @@ def load_task(
             be had are listed as missing.
         DataError: any data are malformed, or have another fingerprint than the pinned one.
     """
-    whole = _load_training(task, mirror)
+    whole = _load_training(task, mirror)  # held in memory, as its tokens will be
     _check_fingerprint("training data", task.training_sha256, whole, task.training_origin)
     _check_labels(f"task {task.name}: its training data", task.labels, whole.examples)
     held_out, rest = split_selection(whole.examples)
@@ -156,7 +156,8 @@ def load_set(task: Task, evaluation_set: EvaluationSet, mirror: Path | None, siz
 
 def _load_training(task: Task, mirror: Path | None) -> Loaded:
     try:
-        return task.training.load(mirror)
+        loaded = task.training.load(mirror)
+        return replace(loaded, examples=loaded.examples.in_memory())
     except Unavailable as error:
         raise Unavailable(_needed(task, "its training data", error, mirror)) from None
 

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import from_json
+
 from tasks.columns import Table, check_columns, top_column
-from tasks.errors import DataError, Unavailable, first_line
+from tasks.errors import DataError, Unavailable
+from tasks.parquet_rows import ParquetRows, changed, state_of
 from tasks.schema_label_names import schema_label_names
 
 MANIFEST = "MANIFEST.json"
 
+LONGEST_MANIFEST = 16 * 2**20
+"""Bytes; the parser bounds how deep it is nested."""
+
 
 def mirror_table(mirror: Path, file: str, wanted: Sequence[str]) -> tuple[Table, bool]:
     """The wanted columns of a mirror's file, and whether it holds a sample of the published data set.
+
+    The columns read the file when they are asked for a value.
 
     Args:
         mirror: the folder.
@@ -27,30 +35,32 @@ def mirror_table(mirror: Path, file: str, wanted: Sequence[str]) -> tuple[Table,
         Unavailable: there is no such file.
         DataError: it is no Parquet file, lacks a column or is not the file that the manifest lists.
     """
-    import pyarrow
-    import pyarrow.parquet
-
     path = mirror / file
     if not path.is_file():
         raise Unavailable(f"the mirror has no file {file}.")
     entry = _entry(mirror / MANIFEST, file)
-    content = path.read_bytes()
-    _check_sha256(path, content, entry.get("sha256"))
     try:
-        parquet = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(content))
-        names = parquet.schema_arrow.names
-        columns = list(dict.fromkeys(top_column(column, names) for column in wanted))
-        check_columns(names, columns, str(path))
-        table = parquet.read(columns=columns)
-    except (OSError, pyarrow.ArrowException) as error:
-        raise DataError(f"{path}: is not a readable Parquet file ({first_line(error)}).") from None
-    label_names = schema_label_names(table.schema.metadata, str(path))
-    return Table({name: table.column(name).to_pylist() for name in columns}, str(path), label_names), entry["partial"]
+        with path.open("rb") as opened:
+            state = state_of(opened)
+            found = hashlib.file_digest(opened, "sha256").hexdigest()
+        _check_sha256(path, found, entry.get("sha256"))
+        content = ParquetRows.of(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({os.strerror(error.errno or 0)}).") from None
+    if content.state != state:
+        raise changed(path)
+    wanted_columns = list(dict.fromkeys(top_column(column, content.names) for column in wanted))
+    check_columns(content.names, wanted_columns, str(path))
+    label_names = schema_label_names(content.metadata, str(path))
+    columns = content.columns()
+    return Table({name: columns[name] for name in wanted_columns}, str(path), label_names), entry["partial"]
 
 
 def _entry(manifest: Path, file: str) -> Mapping[str, Any]:
     try:
-        entries = json.loads(manifest.read_text(encoding="utf-8"))["datasets"]
+        if not manifest.is_file() or manifest.stat().st_size > LONGEST_MANIFEST:
+            raise ValueError(f"it is no file of at most {LONGEST_MANIFEST:,} bytes")
+        entries = from_json(manifest.read_bytes())["datasets"]
         listed = {str(entry["file"]): entry for entry in entries}
         if not all(isinstance(entry["partial"], bool) for entry in entries):
             raise ValueError("partial is not true or false")
@@ -62,11 +72,8 @@ def _entry(manifest: Path, file: str) -> Mapping[str, Any]:
     return entry
 
 
-def _check_sha256(path: Path, content: bytes, expected: object) -> None:
-    if expected is None:  # a mirror need not say
-        return
-    found = hashlib.sha256(content).hexdigest()
-    if found != expected:
+def _check_sha256(path: Path, found: str, expected: object) -> None:
+    if expected not in (None, found):  # a mirror need not say
         raise DataError(
             f"{path}: its sha256 is {found[:12]}…, {MANIFEST} says {str(expected)[:12]}…; "
             "the file was changed or did not arrive whole."

@@ -22,7 +22,7 @@ def register_task(name: str) -> Callable[[TaskFactory], TaskFactory]:
         ValueError: the name is malformed or already taken.
     """
     if not NAME_PATTERN.fullmatch(name):
-        raise ValueError(f"task name {name!r}: use lower-case letters and digits joined by hyphens.")
+        raise ValueError(f"task name {name!r}: use lower-case letters and digits joined by hyphens, 64 at most.")
 
     def decorate(factory: TaskFactory) -> TaskFactory:
         holder = tasks.get(name)

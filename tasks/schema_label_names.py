@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+
+from pydantic_core import from_json
 
 from tasks.errors import DataError
 
@@ -24,7 +25,7 @@ def schema_label_names(metadata: Mapping[bytes, bytes] | None, place: str) -> di
     try:
         return {
             column: tuple(map(str, feature["names"]))
-            for column, feature in json.loads(described)["info"]["features"].items()
+            for column, feature in from_json(described)["info"]["features"].items()
             if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -7,8 +7,13 @@ source, not on a library's random generator; and equal texts never fall on both 
 from __future__ import annotations
 
 import hashlib
+import heapq
+from array import array
 
 from tasks.examples import Examples
+
+ORDER_BYTES = 8
+"""Bytes of a text's hash that are kept while a sample is drawn; where they are equal, the rows are looked at."""
 
 
 def split(examples: Examples, size: int, seed: int) -> tuple[Examples, Examples]:
@@ -22,11 +27,12 @@ def split(examples: Examples, size: int, seed: int) -> tuple[Examples, Examples]
     Returns:
         The set-aside examples and the rest, both in their original order.
     """
-    keys = examples.keys()
-    aside = set(_ordered(set(keys), seed)[:size])
+    digests = [_digest(key, seed) for key in examples.each_key()]
+    aside = set(sorted(set(digests))[:size])
+    rows = range(len(digests))
     return (
-        examples.select([row for row, key in enumerate(keys) if key in aside]),
-        examples.select([row for row, key in enumerate(keys) if key not in aside]),
+        examples.select(array("q", (row for row in rows if digests[row] in aside))),
+        examples.select(array("q", (row for row in rows if digests[row] not in aside))),
     )
 
 
@@ -34,21 +40,36 @@ def sample(examples: Examples, size: int | None, seed: int) -> Examples:
     """At most ``size`` examples (None: all), in their original order; a larger sample contains a smaller one."""
     if size is None or size >= len(examples):
         return examples
-    # Equal keys are told apart by what the rows hold, so that samples nest and the source's order plays no part.
-    keys = examples.keys()
+    if not size:
+        return examples.select(())
+    import numpy as np
+
+    # Texts may be too many to be held, so of each no more is held than the beginning of its hash.
+    beginnings = (int.from_bytes(_digest(key, seed)[:ORDER_BYTES]) for key in examples.each_key())
+    order = np.fromiter(beginnings, np.uint64, len(examples))
+    last = np.partition(order, size - 1)[size - 1]
+    certain = array("q", np.flatnonzero(order < last).tobytes())
+    tied = array("q", np.flatnonzero(order == last).tobytes())
+    chosen = heapq.merge(certain, sorted(_first(examples, tied, size - len(certain), seed)))
+    return examples.select(array("q", chosen))
+
+
+def _first(examples: Examples, rows: array[int], size: int, seed: int) -> list[int]:
+    """The first of some rows. Equal keys are told apart by what the rows hold, so that samples nest and the source's
+    order plays no part.
+    """
+    if size == len(rows):
+        return list(rows)
+    few = examples.select(rows)
     order = zip(
-        (_digest(key, seed) for key in keys),
-        examples.texts,
-        examples.second_texts or examples.texts,
-        examples.labels or range(len(examples)),
-        range(len(examples)),
+        (_digest(key, seed) for key in few.each_key()),
+        few.texts,
+        few.second_texts or few.texts,
+        few.labels or rows,
+        rows,
         strict=True,
     )
-    return examples.select(sorted(row for *_, row in sorted(order)[:size]))
-
-
-def _ordered(keys: set[str], seed: int) -> list[str]:
-    return sorted(keys, key=lambda key: _digest(key, seed))
+    return [row for *_, row in sorted(order)[:size]]
 
 
 def _digest(key: str, seed: int) -> bytes:

@@ -6,12 +6,15 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tasks.errors import DataError, Unavailable, first_line
+from pydantic_core import from_json
+
+from tasks.errors import DataError, Unavailable
+from tasks.parquet_rows import ParquetRows, check_distinct
 from tasks.schema_label_names import schema_label_names
 
 PROVENANCE_KEY = b"roast_bench_provenance"
@@ -25,8 +28,9 @@ LONGEST_FIELD = 2**31 - 1
 class TableFile:
     """The content of a file of rows."""
 
-    columns: Mapping[str, list[Any]]
-    """Values of each column, all of the same length. CSV and TSV hold strings, the other formats typed values."""
+    columns: Mapping[str, Sequence[Any]]
+    """Values of each column, all of the same length. CSV and TSV hold strings, the other formats typed values; the
+    columns of a Parquet file read it when they are asked for a value."""
     rows: int
     typed: bool
     """False where every value is a string, a missing one the empty string (CSV, TSV)."""
@@ -37,7 +41,7 @@ class TableFile:
 
 
 def read_table(path: Path) -> TableFile:
-    """Read all rows of a file; its format is told by the end of its name.
+    """Read a file of rows; its format is told by the end of its name.
 
     Rows are counted from 1, the header of a CSV file and blank lines (which are no rows) left out: the same row has
     the same number in every format.
@@ -117,7 +121,7 @@ def _delimited(path: Path, delimiter: str) -> TableFile:
     finally:
         csv.field_size_limit(limit)
     header, *content = rows
-    _check_distinct(path, header)
+    check_distinct(path, header)
     columns = {name: [row[position] for row in content] for position, name in enumerate(header)}
     return TableFile(columns, len(content), typed=False)
 
@@ -139,30 +143,15 @@ def _json_lines(path: Path) -> TableFile:
 
 
 def _parquet(path: Path) -> TableFile:
-    import pyarrow
-    import pyarrow.parquet
-
     if not path.stat().st_size:
         raise DataError(f"{path}: is empty.")
-    try:
-        with path.open("rb") as file:
-            table = pyarrow.parquet.ParquetFile(file).read()
-        _check_distinct(path, table.column_names)
-        table.validate(full=True)
-        columns = table.to_pydict()
-    except (pyarrow.ArrowException, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: is not a readable Parquet file ({first_line(error).rstrip('.')}).") from None
-    except OSError as error:
-        if error.errno:
-            raise
-        raise DataError(f"{path}: is not a readable Parquet file ({first_line(error).rstrip('.')}).") from None
-    metadata = table.schema.metadata or {}
+    content = ParquetRows.of(path)
     return TableFile(
-        columns,
-        table.num_rows,
+        content.columns(),
+        content.rows,
         typed=True,
-        provenance=_provenance(path, metadata.get(PROVENANCE_KEY)),
-        label_names=schema_label_names(metadata, str(path)),
+        provenance=_provenance(path, content.metadata.get(PROVENANCE_KEY)),
+        label_names=schema_label_names(content.metadata, str(path)),
     )
 
 
@@ -170,18 +159,12 @@ def _provenance(path: Path, content: bytes | None) -> dict[str, str]:
     if content is None:
         return {}
     try:
-        values = json.loads(content)
+        values = from_json(content)
     except ValueError:
         values = None
     if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
         raise DataError(f"{path}: its metadata {PROVENANCE_KEY.decode()!r} is not a JSON object of strings.")
     return values
-
-
-def _check_distinct(path: Path, names: list[str]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise DataError(f"{path}: has {names.count(name)} columns {name!r}; rename or remove all but one.")
 
 
 READERS: Mapping[str, Callable[[Path], TableFile]] = {

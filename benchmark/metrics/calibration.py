@@ -142,7 +142,7 @@ def calibration_error_cross_fitted(logits: ArrayLike, labels: ArrayLike, seed: i
     fold_errors = []
     for confidence in largest_probabilities(shuffled, TEMPERATURES):
         bin_of, gap = _bins_of(confidence, BINS), correct - confidence
-        binned.append((bin_of, gap))
+        binned.append((bin_of.astype(np.int8), gap))
         gaps = np.bincount(fold_of * BINS + bin_of[in_folds], weights=gap[in_folds], minlength=FOLDS * BINS)
         fold_errors.append(np.abs(gaps.reshape(FOLDS, BINS)).sum(axis=1) / fold_size)
     errors = []
@@ -166,6 +166,6 @@ def _bins_of(confidence: NDArray[np.float64], bins: int) -> NDArray[np.intp]:
     return np.minimum(np.searchsorted(upper_edges, confidence, side="left"), bins - 1)
 
 
-def _error_of_bins(bin_of: NDArray[np.intp], gap: NDArray[np.float64], bins: int) -> float:
+def _error_of_bins(bin_of: NDArray[np.integer], gap: NDArray[np.float64], bins: int) -> float:
     """Σ_b |Σ gap| / n; the gap of a row is its correctness, 0 or 1, less its confidence."""
     return float(np.abs(np.bincount(bin_of, weights=gap, minlength=bins)).sum() / len(gap))

@@ -1,7 +1,7 @@
 """Softmax with a temperature, its largest value, its logarithm."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,14 +44,12 @@ def largest_probability(logits: ArrayLike, temperature: float = 1.0) -> NDArray[
     return probability
 
 
-def largest_probabilities(logits: ArrayLike, temperatures: Iterable[float]) -> list[NDArray[np.float64]]:
-    """:func:`largest_probability` at several temperatures, with one look at the logits."""
+def largest_probabilities(logits: ArrayLike, temperatures: Iterable[float]) -> Iterator[NDArray[np.float64]]:
+    """:func:`largest_probability` at several temperatures, one after the other, with one look at the logits."""
     below_largest = _below_largest(logits)
-    # The largest logit has the exponential 1.
-    return [
-        np.asarray(1.0 / _exponentials(below_largest, temperature).sum(axis=1), dtype=np.float64)
-        for temperature in temperatures
-    ]
+    for temperature in temperatures:
+        # The largest logit has the exponential 1.
+        yield np.asarray(1.0 / _exponentials(below_largest, temperature).sum(axis=1), dtype=np.float64)
 
 
 def log_softmax(logits: ArrayLike) -> NDArray[np.float64]:
