@@ -1,0 +1,1 @@
+"""Where cells run that do not run in this process: on the machines of a cluster."""
