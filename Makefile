@@ -7,7 +7,7 @@ ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 INSTALL = $(VENV)/bin/python -m pip install --constraint constraints.txt --editable
 
-.PHONY: help quickstart test check perf leaderboard clean
+.PHONY: help quickstart test check perf soak leaderboard clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,9 @@ check: $(VENV)/.dev-installed ## Lint, formatting and types: ruff and mypy.
 
 perf: $(VENV)/.dev-installed ## Measure everything side by side and write docs/performance.md; leave the machine alone meanwhile.
 	$(VENV)/bin/python tests/perf/everything.py --write docs/performance.md $(ARGS)
+
+soak: $(VENV)/.dev-installed ## Kill, crowd and feed runs badly; write docs/reliability.md from what came of it.
+	$(VENV)/bin/python tests/soak/everything.py --write docs/reliability.md $(ARGS)
 
 leaderboard: $(VENV)/.quickstart-installed ## Regenerate leaderboard/LEADERBOARD.md from the records in leaderboard/results.
 	$(VENV)/bin/roast-bench leaderboard leaderboard/results --out leaderboard $(ARGS)
