@@ -5,21 +5,31 @@ from __future__ import annotations
 import difflib
 import hashlib
 import importlib.util
+import os
+import pickle
 import re
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic_core import from_json
+
 from benchmark.errors import UserError
 from benchmark.lookup import nearest
+from benchmark.path_component import path_component
+from benchmark.trust import NO_TRUST, Trust
+from leaderboard.read_bounded import read_bounded
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 WEIGHTS = "model.safetensors"
 SHARDED_WEIGHTS = "model.safetensors.index.json"
+PICKLED_WEIGHTS = "pytorch_model.bin"
+SHARDED_PICKLED_WEIGHTS = "pytorch_model.bin.index.json"
 NO_LIMIT = 1_000_000
 """Tokenizers without a limit say a number far above this."""
 
@@ -29,6 +39,9 @@ _LOCAL_CHOICES = {
     "backbone": "name a folder with safetensors weights, or a backbone of `roast-bench list backbones`.",
     "checkpoint": "name a folder with safetensors weights.",
 }
+
+ADAPTER = "adapter_config.json"
+"""File that makes a folder an adapter of PEFT's."""
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*|[A-Za-z0-9][\w.-]*")
 
@@ -72,34 +85,117 @@ class Backbone:
     """Commit on the hub."""
     kind: str = "backbone"
     """What errors call it."""
+    trust: Trust = NO_TRUST
+    """What it needs of what the user lets it do; of a model on the hub, all that the user does."""
 
     @property
     def slug(self) -> str:
         """The name as one path component."""
-        return re.sub(r"[^A-Za-z0-9._-]", "--", self.name).strip(".") or "backbone"
+        return path_component(self.name, "backbone")
+
+    def resolved(self) -> dict[str, Any]:
+        """What tells it from others, as JSON values."""
+        values: dict[str, Any] = {"name": self.name, "identity": self.identity}
+        return {**values, "trust_remote_code": True} if self.trust.remote_code else values
 
 
 @cache
-def locate(name: str) -> Backbone:
+def locate(name: str, trust: Trust = NO_TRUST) -> Backbone:
     """Find a backbone by short name, local folder or hub id, and check its weights.
 
     Raises:
-        UserError: a package is missing, a folder has no safetensors weights, or the weights are not the expected
-            bytes.
+        UserError: a package is missing, a folder has no weights that may be read, or code that may not run, or the
+            weights are not the expected bytes.
     """
     if name in PACKAGED:
         return _locate_packaged(name, PACKAGED[name])
     folder = Path(name).expanduser()
     if folder.is_dir():
-        folder = folder.resolve()
-        _require_weights(folder, (WEIGHTS, SHARDED_WEIGHTS))
-        return Backbone(folder.name, str(folder), folder_identity(folder), folder)
+        return in_folder("backbone", folder.resolve(), trust)
     if name.startswith((".", "/", "~")) or not HUB_ID.fullmatch(name):
         raise UserError(f"backbone {name}: there is no such folder; {nearest(name, PACKAGED)}")
     if difflib.get_close_matches(name, PACKAGED, n=1, cutoff=0.8):
         raise UserError(f"unknown backbone {name!r}; {nearest(name, PACKAGED)}")
     commit = commit_on_hub("backbone", name)
-    return Backbone(name, name, f"hub:{name}@{commit}", None, commit)
+    return Backbone(name, name, f"hub:{name}@{commit}", None, commit, trust=trust)
+
+
+def in_folder(kind: str, folder: Path, trust: Trust) -> Backbone:
+    """The model in a folder.
+
+    Args:
+        kind: what errors call it.
+        folder: an absolute path.
+        trust: what the user lets it do.
+
+    Raises:
+        UserError: it has no weights that may be read, is an adapter, or brings code that may not run.
+    """
+    needed = Trust(pickled_weights=_are_pickled(kind, folder, trust), remote_code=_brings_code(kind, folder, trust))
+    return Backbone(folder.name, str(folder), folder_identity(folder, needed), folder, kind=kind, trust=needed)
+
+
+def _are_pickled(kind: str, folder: Path, trust: Trust) -> bool:
+    """Whether the weights are in a pickle alone."""
+    by_format = {False: (WEIGHTS, SHARDED_WEIGHTS), True: (PICKLED_WEIGHTS, SHARDED_PICKLED_WEIGHTS)}
+    found = {pickled: [name for name in names if (folder / name).is_file()] for pickled, names in by_format.items()}
+    if (folder / ADAPTER).is_file():  # transformers would load the model that it names instead
+        raise is_adapter(kind, folder.name)
+    pickled = not found[False]
+    if not found[pickled]:
+        raise UserError(f"{kind} {folder}: the folder has no weights; {WEIGHTS} (safetensors) was expected in it.")
+    name = found[pickled][0]
+    if pickled and not trust.pickled_weights:
+        raise UserError(
+            f"{kind} {folder}: its weights are a pickle ({name}), which can run code and is not read; "
+            "--pickled-weights reads the tensors in it and nothing else, or, where you trust it, "
+            "AutoModelForSequenceClassification.from_pretrained(FOLDER).save_pretrained(FOLDER) writes safetensors."
+        )
+    if name.endswith(".index.json"):
+        _check_shards(kind, folder, name)
+    return pickled
+
+
+def _check_shards(kind: str, folder: Path, index: str) -> None:
+    """Refuse an index of weights that leads out of the folder, or to files that the identity does not cover."""
+    try:
+        shards = {str(name) for name in from_json(read_bounded(folder / index))["weight_map"].values()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{kind} {folder}: {index} cannot be read ({error}).") from None
+    ending = ".bin" if index == SHARDED_PICKLED_WEIGHTS else ".safetensors"
+    for name in sorted(shards):
+        if Path(name).name != name or not name.endswith(ending) or not (folder / name).is_file():
+            raise UserError(f"{kind} {folder}: {index} names {name!r}, which is no {ending} file in the folder.")
+
+
+def _brings_code(kind: str, folder: Path, trust: Trust) -> bool:
+    """Whether the model is of a class of its own; what cannot be read is refused where it is loaded."""
+    for name in ("config.json", "tokenizer_config.json"):
+        try:
+            described = from_json(read_bounded(folder / name))
+        except (OSError, ValueError):
+            continue
+        if isinstance(described, dict) and described.get("auto_map"):
+            if not trust.remote_code:
+                raise wants_code(kind, folder.name, name)
+            return True
+    return False
+
+
+def wants_code(kind: str, name: str, file: str) -> UserError:
+    """What to say of a model whose own code may not run."""
+    return UserError(
+        f"{kind} {name}: brings code of its own ({file} has an auto_map), which does not run unless asked; where you "
+        "trust it, give --trust-remote-code."
+    )
+
+
+def is_adapter(kind: str, name: str) -> UserError:
+    """What to say of an adapter."""
+    return UserError(
+        f"{kind} {name}: is a PEFT adapter, not a whole model; merge it first: "
+        "model.merge_and_unload().save_pretrained(FOLDER) of peft, and the tokenizer beside it."
+    )
 
 
 def commit_on_hub(kind: str, name: str, revision: str | None = None) -> str:
@@ -139,7 +235,8 @@ def _locate_packaged(name: str, packaged: PackagedBackbone) -> Backbone:
             f"(or {packaged.package}) brings it."
         )
     folder = Path(spec.origin).parent / packaged.folder
-    _require_weights(folder, (WEIGHTS,))
+    if not (folder / WEIGHTS).is_file():
+        raise UserError(f"backbone {folder}: the folder has no weights; {WEIGHTS} (safetensors) was expected in it.")
     found = _sha256_of([folder / WEIGHTS])
     if found != packaged.weights_sha256:
         raise UserError(
@@ -149,19 +246,16 @@ def _locate_packaged(name: str, packaged: PackagedBackbone) -> Backbone:
     return Backbone(name, str(folder), f"sha256:{found}", folder)
 
 
-def _require_weights(folder: Path, names: Sequence[str]) -> None:
-    if not any((folder / name).is_file() for name in names):
-        raise UserError(f"backbone {folder}: the folder has no weights; {WEIGHTS} (safetensors) was expected in it.")
+def folder_identity(folder: Path, trust: Trust = NO_TRUST) -> str:
+    """What tells a folder's model from others: a hash of its weights, configuration and tokenizer, and of its code."""
+    return f"sha256:{_sha256_of(_files_that_matter(folder, trust))}"
 
 
-def folder_identity(folder: Path) -> str:
-    """What tells a folder's model from others: a hash of its weights, configuration and tokenizer."""
-    return f"sha256:{_sha256_of(_files_that_matter(folder))}"
-
-
-def _files_that_matter(folder: Path) -> list[Path]:
-    """Weights, configuration and tokenizer."""
-    patterns = ("*.safetensors", "*.json", "*.txt", "*.model")
+def _files_that_matter(folder: Path, trust: Trust) -> list[Path]:
+    """Weights, configuration and tokenizer; pickled weights and code where they are used."""
+    patterns = ["*.safetensors", "*.json", "*.txt", "*.model"]
+    patterns += ["pytorch_model*.bin"] if trust.pickled_weights else []
+    patterns += ["**/*.py"] if trust.remote_code else []
     return sorted({file for pattern in patterns for file in folder.glob(pattern) if file.is_file()})
 
 
@@ -186,6 +280,8 @@ def check(backbone: Backbone, max_length: int) -> None:
     if backbone.folder is not None:
         for file in sorted(backbone.folder.glob("*.safetensors")):
             loaded(backbone, f"file {file.name}", partial(_open_weights, file))
+        for file in sorted(backbone.folder.glob("pytorch_model*.bin")) if backbone.trust.pickled_weights else ():
+            loaded(backbone, f"file {file.name}", partial(_open_pickled_weights, file))
     positions = _positions(config, tokenizer)
     if positions is not None and max_length > positions:
         setting = "training.max_length" if backbone.kind == "backbone" else "--max-length"
@@ -203,7 +299,12 @@ def load_configuration(backbone: Backbone) -> PretrainedConfig:
     """
     from transformers import AutoConfig
 
-    return loaded(backbone, "configuration", lambda: AutoConfig.from_pretrained(backbone.location, **source(backbone)))
+    config = loaded(
+        backbone, "configuration", lambda: AutoConfig.from_pretrained(backbone.location, **source(backbone))
+    )
+    if getattr(config, "auto_map", None) and not backbone.trust.remote_code:
+        raise wants_code(backbone.kind, backbone.name, "config.json")
+    return config
 
 
 def _open_weights(file: Path) -> None:
@@ -211,6 +312,15 @@ def _open_weights(file: Path) -> None:
 
     with safe_open(file, framework="numpy") as weights:
         weights.keys()
+
+
+def _open_pickled_weights(file: Path) -> None:
+    import torch
+
+    try:
+        torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
+    except pickle.UnpicklingError:  # torch's own message advises to load it all the same
+        raise ValueError("it holds more than tensors, or is damaged") from None
 
 
 def _positions(config: Any, tokenizer: PreTrainedTokenizerBase) -> int | None:
@@ -237,6 +347,8 @@ def load_tokenizer(backbone: Backbone) -> PreTrainedTokenizerBase:
     tokenizer = loaded(
         backbone, "tokenizer", lambda: AutoTokenizer.from_pretrained(backbone.location, **source(backbone))
     )
+    if tokenizer.init_kwargs.get("auto_map") and not backbone.trust.remote_code:
+        raise wants_code(backbone.kind, backbone.name, "tokenizer_config.json")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -265,7 +377,7 @@ def load_classifier(
                 num_labels=len(labels),
                 id2label=dict(enumerate(labels)),
                 label2id={label: index for index, label in enumerate(labels)},
-                use_safetensors=True,
+                **weights_format(backbone),
                 dtype="float32",
                 **source(backbone),
             ),
@@ -291,13 +403,28 @@ def empty_classifier(backbone: Backbone, labels: int) -> PreTrainedModel:
         "configuration",
         lambda: AutoConfig.from_pretrained(backbone.location, num_labels=labels, **source(backbone)),
     )
+    trust = {"trust_remote_code": backbone.trust.remote_code}
     with torch.device("meta"):
-        return loaded(backbone, "classifier", lambda: AutoModelForSequenceClassification.from_config(config))
+        return loaded(backbone, "classifier", lambda: AutoModelForSequenceClassification.from_config(config, **trust))
 
 
 def source(backbone: Backbone) -> dict[str, Any]:
-    """Arguments of ``from_pretrained``: the pinned commit, and no code from the model's repository."""
-    return {"trust_remote_code": False, **({"revision": backbone.revision} if backbone.revision else {})}
+    """Arguments of ``from_pretrained``: the pinned commit, and whether code that comes with the model may run."""
+    values: dict[str, Any] = {"trust_remote_code": backbone.trust.remote_code}
+    if backbone.revision:
+        values["revision"] = backbone.revision
+        if backbone.trust.remote_code:
+            values["code_revision"] = backbone.revision
+    return values
+
+
+def weights_format(backbone: Backbone) -> dict[str, Any]:
+    """Arguments of ``from_pretrained``: safetensors alone, or pickled tensors where there are none."""
+    if not backbone.trust.pickled_weights:
+        return {"use_safetensors": True}
+    # Otherwise transformers asks the hub in the background to convert them.
+    os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "true")
+    return {"use_safetensors": None, "weights_only": True}
 
 
 def loaded(backbone: Backbone, what: str, load: Callable[[], Any]) -> Any:
@@ -311,6 +438,8 @@ def loaded(backbone: Backbone, what: str, load: Callable[[], Any]) -> Any:
     except Exception as error:  # libraries raise anything from TypeError to types of their own for a broken file
         from tasks.errors import first_line  # with all tasks, which listing attacks has no use for
 
+        if "trust_remote_code" in str(error) and not backbone.trust.remote_code:
+            raise wants_code(backbone.kind, backbone.name, "its configuration") from error
         raise UserError(
             f"{backbone.kind} {backbone.name}: its {what} cannot be loaded ({first_line(error)})"
         ) from error

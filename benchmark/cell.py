@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmark.backbones import load_classifier, load_tokenizer
 from benchmark.evaluation import evaluate, fingerprint
@@ -16,14 +16,16 @@ from benchmark.plan import Cell
 from benchmark.planned import Planned
 from benchmark.predicted_sets import forget_predicted_sets
 from benchmark.prediction import Predictor
+from benchmark.processes import Order, Work
 from benchmark.progress import Reporter
 from benchmark.provenance import code_version, machine, package_versions
 from benchmark.stopwatch import Stopwatch
-from leaderboard.record import Configuration, Record
+from benchmark.training_checkpoints import checkpoint_folder, checkpoint_folders, last_whole_checkpoint
+from leaderboard.record import Configuration, Record, Training
 from tasks.loading import LoadedTask
 
-CHECKPOINTS = "checkpoint"
-"""Folder of a cell that holds training checkpoints until the record is written."""
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 MODEL = "model"
 """Folder of a cell that holds the fine-tuned model where it is kept."""
@@ -43,21 +45,9 @@ def run_cell(cell: Cell, data: LoadedTask, folder: Path, reporter: Reporter, exe
     watch = Stopwatch()
     reset_peak_memory()
     with watch.time("loading"):
-        tokenizer = load_tokenizer(cell.backbone)
-        model = load_classifier(cell.backbone, cell.task.labels, cell.seed, tokenizer.pad_token_id)
-    with watch.time("fine-tuning"):
-        training = fine_tune(
-            model,
-            tokenizer,
-            cell.build_method(),
-            cell.training,
-            training=data.training.examples,
-            selection=data.selection.examples,
-            seed=cell.seed,
-            checkpoints=folder / CHECKPOINTS,
-            checkpoint_every=execution.checkpoint_every,
-            reporter=reporter,
-        )
+        checkpoint = _checkpoint(folder, execution.processes.size, reporter)
+    with execution.processes.together(Work.TRAIN, [cell.config_hash], checkpoint) as order:
+        model, tokenizer, training = train_cell(cell, data, folder, order, reporter, execution, watch)
     if execution.keep_model:
         model.save_pretrained(folder / MODEL)
         tokenizer.save_pretrained(folder / MODEL)
@@ -65,7 +55,7 @@ def run_cell(cell: Cell, data: LoadedTask, folder: Path, reporter: Reporter, exe
     evaluation = evaluate(predictor, data, cell.evaluation, cell.attacks, folder, reporter, watch, execution)
     return Record(
         status="finished",
-        **origin(cell, started),
+        **origin(cell, started, execution.processes.size),
         seconds={phase: round(value, 3) for phase, value in watch.seconds.items()},
         peak_memory_bytes=peak_memory_bytes(),
         training_data={"train": fingerprint(data.training), "selection": fingerprint(data.selection)},
@@ -74,19 +64,65 @@ def run_cell(cell: Cell, data: LoadedTask, folder: Path, reporter: Reporter, exe
     )
 
 
-def origin(cell: Planned, started: str) -> dict[str, Any]:
+def train_cell(
+    cell: Cell,
+    data: LoadedTask,
+    folder: Path,
+    order: Order,
+    reporter: Reporter,
+    execution: Execution,
+    watch: Stopwatch,
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, Training]:
+    """This process's part in fine-tuning a cell: the fine-tuned model, its tokenizer, and how it went."""
+    with watch.time("loading"):
+        tokenizer = load_tokenizer(cell.backbone)
+        model = load_classifier(cell.backbone, cell.task.labels, cell.seed, tokenizer.pad_token_id)
+    checkpoints = checkpoint_folder(folder, execution.processes.size)
+    with watch.time("fine-tuning"), execution.processes.connected(order):
+        training = fine_tune(
+            model,
+            tokenizer,
+            cell.build_method(),
+            cell.training,
+            training=data.training.examples,
+            selection=data.selection.examples,
+            seed=cell.seed,
+            checkpoints=checkpoints,
+            last_checkpoint=None if order.checkpoint is None else checkpoints / order.checkpoint,
+            checkpoint_every=execution.checkpoint_every,
+            processes=execution.processes,
+            reporter=reporter,
+        )
+    return model, tokenizer, training
+
+
+def _checkpoint(folder: Path, processes: int, reporter: Reporter) -> str | None:
+    """Name of the checkpoint to go on from."""
+    own = checkpoint_folder(folder, processes)
+    last = last_whole_checkpoint(own, reporter.say)
+    others = [path for path in checkpoint_folders(folder) if path != own]
+    if last is None and others:
+        reporter.say(
+            f"  {', '.join(map(str, others))}: from another number of processes, and left there; "
+            f"fine-tuning in {processes} begins anew."
+        )
+    return None if last is None else last.name
+
+
+def origin(cell: Planned, started: str, processes: int = 1) -> dict[str, Any]:
     """Fields of a record that say what ran, on which code and machine, finished or failed."""
     return {
         "cell": cell.identity,
         "configuration": Configuration(given=dict(cell.given), resolved=cell.resolved()),
         "code": code_version(),
         "packages": package_versions(),
-        "machine": machine(),
+        "machine": machine(processes),
         "started": started,
     }
 
 
 def remove_working_files(folder: Path) -> None:
     """Remove what only an unfinished cell needs."""
-    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    for checkpoints in checkpoint_folders(folder):
+        shutil.rmtree(checkpoints, ignore_errors=True)
     forget_predicted_sets(folder)

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic_core import from_json
+
 import benchmark
 from benchmark.checkpoints import Checkpoint
 from benchmark.errors import UserError
+from benchmark.path_inside import path_inside
 from benchmark.planned import hash_of, sources_of
 from benchmark.run import cannot_be_written, make_writable
 from benchmark.suite import AttackSettings
 from benchmark.work_lock import work_lock
+from leaderboard.read_bounded import read_bounded
 from leaderboard.record import AttackResult
 from leaderboard.replace_file import replace_file
 from tasks import DataError, Task
@@ -153,10 +157,11 @@ def _earlier_result(folder: Path) -> AttackResult | None:
     if not path.is_file():
         return None
     try:
-        result = AttackResult.model_validate(json.loads(path.read_bytes())["result"])
+        result = AttackResult.model_validate(from_json(read_bounded(path))["result"])
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(f"{path}: is not the result of an attack; move its folder away and attack again.") from None
-    return result if result.texts is not None and (folder / result.texts).is_file() else None
+    texts = None if result.texts is None else path_inside(folder, result.texts)
+    return result if texts is not None and texts.is_file() else None
 
 
 def _accuracy_before(texts: Path) -> float:

@@ -25,6 +25,7 @@ from benchmark.progress import Reporter
 from benchmark.run import RunOutcome, leave_record, make_writable, truncated_sets
 from benchmark.shared_cells import in_turn
 from benchmark.suite import AttackSettings, EvaluationSettings, TrainingSettings, first_problem
+from benchmark.trust import NO_TRUST, Trust
 from leaderboard.record import CellIdentity, Record
 from tasks import DataError
 from tasks.loading import LoadedEvaluation, load_evaluation
@@ -87,6 +88,7 @@ def plan_evaluation(
     eval_sets: Sequence[str],
     transfer_sets: Path | None,
     mirror: Path | None,
+    trust: Trust = NO_TRUST,
 ) -> CheckpointCell:
     """What to score on which texts; nothing but the checkpoint's configuration is loaded.
 
@@ -102,6 +104,7 @@ def plan_evaluation(
         eval_sets: evaluation sets of the user's, as `benchmark.file_sets.with_file_sets` reads them.
         transfer_sets: folder of the transfer sets; None is the default one.
         mirror: folder that hub data sets are read from.
+        trust: what the checkpoint's files may do.
 
     Raises:
         UserError: something is unknown, out of range or not there, or does not fit together.
@@ -123,11 +126,12 @@ def plan_evaluation(
         **evaluation,
         "attacks": [dict(fields) for fields in attack_fields],
         "eval_sets": list(eval_sets),
+        **trust.given(),
     }
     return CheckpointCell(
         task=task,
         plugin_sources=sources_of(task, [settings.recipe for settings in checked]),
-        checkpoint=find_checkpoint(where, task.labels, name=name, revision=revision, given_labels=labels),
+        checkpoint=find_checkpoint(where, task.labels, name=name, revision=revision, given_labels=labels, trust=trust),
         max_length=max_length,
         evaluation=scoring,
         attacks=checked,

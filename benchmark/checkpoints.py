@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,19 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.backbones import (
     HUB_ID,
-    SHARDED_WEIGHTS,
     WEIGHTS,
     Backbone,
     check,
     commit_on_hub,
-    folder_identity,
+    in_folder,
+    is_adapter,
     load_configuration,
     load_tokenizer,
     loaded,
     source,
+    weights_format,
 )
 from benchmark.errors import UserError
 from benchmark.label_order import label_order
+from benchmark.path_component import path_component
+from benchmark.trust import NO_TRUST, Trust
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 100
 """Characters of a name on the leaderboard."""
-
-PICKLED_WEIGHTS = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ class Checkpoint:
     @property
     def slug(self) -> str:
         """The name as one path component."""
-        return re.sub(r"[^A-Za-z0-9._-]", "--", self.name).strip(".")[:LONGEST_NAME] or "checkpoint"
+        return path_component(self.name, "checkpoint")
 
     def resolved(self) -> dict[str, Any]:
         """What tells it from others, as JSON values."""
-        return {"name": self.name, "identity": self.model.identity, "labels": list(self.labels)}
+        return {**self.model.resolved(), "name": self.name, "labels": list(self.labels)}
 
 
 def find_checkpoint(
@@ -66,6 +66,7 @@ def find_checkpoint(
     name: str | None = None,
     revision: str | None = None,
     given_labels: Sequence[str] | None = None,
+    trust: Trust = NO_TRUST,
 ) -> Checkpoint:
     """Find a fine-tuned classifier and tell the order of its labels; its weights are not loaded yet.
 
@@ -76,12 +77,13 @@ def find_checkpoint(
         revision: branch, tag or commit on the hub.
         given_labels: the task's labels in the order of the classifier's logits; None reads them from its
             configuration.
+        trust: what the user lets it do.
 
     Raises:
-        UserError: it is not there, its weights are not safetensors, it is an adapter, it has another number of
-            classes than the task, or the order of its labels cannot be told.
+        UserError: it is not there, its weights may not be read, it is an adapter, it brings code that may not run, it
+            has another number of classes than the task, or the order of its labels cannot be told.
     """
-    model = _locate(where, revision)
+    model = _locate(where, revision, trust)
     shown = (name if name is not None else model.name).strip()
     if not shown or len(shown) > LONGEST_NAME or not shown.isprintable():
         raise UserError(f"--name {shown[:LONGEST_NAME]!r}: give 1 to {LONGEST_NAME} printable characters.")
@@ -123,33 +125,16 @@ def load_predictor(checkpoint: Checkpoint, max_length: int) -> Predictor:
     return Predictor(model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer, max_length)
 
 
-def _locate(where: str, revision: str | None) -> Backbone:
+def _locate(where: str, revision: str | None, trust: Trust) -> Backbone:
     folder = Path(where).expanduser()
     if folder.is_dir():
         if revision is not None:
             raise UserError(f"--revision {revision}: {where} is a folder; only models on the hub have revisions.")
-        folder = folder.resolve()
-        _require_weights(folder)
-        return Backbone(folder.name, str(folder), folder_identity(folder), folder, kind="checkpoint")
+        return in_folder("checkpoint", folder.resolve(), trust)
     if where.startswith((".", "/", "~")) or not HUB_ID.fullmatch(where):
         raise UserError(f"checkpoint {where}: there is no such folder; name one with {WEIGHTS}, or a hub id.")
     commit = commit_on_hub("checkpoint", where, revision)
-    return Backbone(where, where, f"hub:{where}@{commit}", None, commit, kind="checkpoint")
-
-
-def _require_weights(folder: Path) -> None:
-    if any((folder / name).is_file() for name in (WEIGHTS, SHARDED_WEIGHTS)):
-        return
-    if (folder / "adapter_config.json").is_file():
-        raise _adapter(folder.name)
-    for name in PICKLED_WEIGHTS:
-        if (folder / name).is_file():
-            raise UserError(
-                f"checkpoint {folder}: its weights are a pickle ({name}), which can run code and is not read; "
-                "where you trust it, AutoModelForSequenceClassification.from_pretrained(FOLDER)"
-                ".save_pretrained(FOLDER) writes safetensors."
-            )
-    raise UserError(f"checkpoint {folder}: the folder has no weights; {WEIGHTS} (safetensors) was expected in it.")
+    return Backbone(where, where, f"hub:{where}@{commit}", None, commit, kind="checkpoint", trust=trust)
 
 
 def _refuse_adapter(model: Backbone) -> None:
@@ -157,14 +142,7 @@ def _refuse_adapter(model: Backbone) -> None:
 
     where = source(model).get("revision")
     if loaded(model, "files", lambda: find_adapter_config_file(model.location, revision=where)) is not None:
-        raise _adapter(model.name)
-
-
-def _adapter(name: str) -> UserError:
-    return UserError(
-        f"checkpoint {name}: is a PEFT adapter, not a whole model; merge it first: "
-        "model.merge_and_unload().save_pretrained(FOLDER) of peft, and the tokenizer beside it."
-    )
+        raise is_adapter("checkpoint", model.name)
 
 
 def _order(
@@ -207,7 +185,7 @@ def _load_weights(model: Backbone) -> PreTrainedModel:
             "model",
             lambda: AutoModelForSequenceClassification.from_pretrained(
                 model.location,
-                use_safetensors=True,
+                **weights_format(model),
                 dtype="float32",
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # they are refused below, with their names

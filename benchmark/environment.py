@@ -5,3 +5,6 @@ MIRROR_VARIABLE = "ROAST_BENCH_MIRROR"
 
 TRANSFER_SETS_VARIABLE = "ROAST_BENCH_TRANSFER_SETS"
 """Folder of the transfer sets."""
+
+UNPICKLE_TAGGERS_VARIABLE = "ROAST_BENCH_UNPICKLE_TAGGERS"
+"""Whether flair's taggers, whose files are pickles that can run code, may be loaded: 1 for yes."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from benchmark.processes import ONE_PROCESS, Processes
+
 
 @dataclass(frozen=True, kw_only=True)
 class Execution:
@@ -15,6 +17,9 @@ class Execution:
     """Processes of an attack; None is as many as there are cores."""
     checkpoint_every: int | None = None
     """Optimizer steps between training checkpoints; None is one at the end of each epoch alone."""
+    processes: Processes = ONE_PROCESS
+    """Those that fine-tune each cell together. Each draws dropout and noise of its own, so another number of them,
+    which the record names, changes results as other noise would."""
 
 
 AS_USUAL = Execution()

@@ -113,7 +113,9 @@ def _parse(written: str, labels: tuple[str, ...]) -> EvaluationSet:
     if not (equals and name and file and parts):
         raise UserError(f"{mistake} {FORM}.")
     if not NAME_PATTERN.fullmatch(name):
-        raise UserError(f"{mistake} set name {name!r}: use lower-case letters and digits joined by hyphens.")
+        raise UserError(
+            f"{mistake} set name {name!r}: use lower-case letters and digits joined by hyphens, 64 at most."
+        )
     roles = [role.value for role in Role]
     if parts[0] not in roles and any(part in roles for part in parts[1:]):
         raise UserError(f"{mistake} a file whose name holds ':' cannot be named here; rename it.")

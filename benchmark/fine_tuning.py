@@ -12,12 +12,19 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 from torch.utils.data import Sampler
-from transformers import DataCollatorWithPadding, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    DataCollatorWithPadding,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+    set_seed,
+)
 from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_pt_utils import get_length_grouped_indices
 
 from benchmark.progress import Reporter
-from benchmark.training_checkpoints import best_beside, last_whole_checkpoint, write_checksums
+from benchmark.training_checkpoints import best_beside, write_checksums
 from leaderboard.record import Training
 from leaderboard.replace_file import replace_file
 from methods.trainer import MethodTrainer
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
     from torch.utils.data import DataLoader
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from benchmark.processes import Processes
     from benchmark.suite import TrainingSettings
     from methods import Method
     from tasks import Examples
@@ -34,6 +42,9 @@ LOSS = "training_loss.json"
 """File of a checkpoint that holds the sum of the training losses until then."""
 
 EVALUATION_BATCH = 64
+
+OWN_NOISE = 1_000_003
+"""Apart by so much are the seeds of the processes' dropout and noise."""
 
 
 class TokenizedExamples:
@@ -143,8 +154,8 @@ class _CellTrainer(MethodTrainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         if not self.args.group_by_length:
             return super()._get_train_sampler(train_dataset)
-        mini_batches = self.args.train_batch_size * self.args.gradient_accumulation_steps
-        return SimilarLengths(self.train_dataset.lengths, mini_batches, self.args.seed)
+        texts = self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps
+        return SimilarLengths(self.train_dataset.lengths, texts, self.args.seed)
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         super()._save_optimizer_and_scheduler(output_dir)
@@ -160,7 +171,7 @@ class _CellTrainer(MethodTrainer):
 
     def _rotate_checkpoints(self, use_mtime: bool = False, output_dir: str | None = None) -> None:
         # Before the one that training could go on from until now is removed.
-        write_checksums(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
+        write_checksums(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}", self.args.world_size)
         super()._rotate_checkpoints(use_mtime=False, output_dir=output_dir)  # the steps in their names say their order
 
 
@@ -174,25 +185,29 @@ def fine_tune(
     selection: Examples,
     seed: int,
     checkpoints: Path,
+    last_checkpoint: Path | None,
     checkpoint_every: int | None,
+    processes: Processes,
     reporter: Reporter,
 ) -> Training:
     """Fine-tune a model in place and leave the kept epoch's weights in it.
 
     Checkpoints go to a folder that the caller removes when the cell is done: one at the end of each epoch, and one
-    after every `checkpoint_every` optimizer steps. Where the folder already holds a whole checkpoint of an interrupted
-    run, training goes on from there.
+    after every `checkpoint_every` optimizer steps. Where there is a whole checkpoint of an interrupted run, training
+    goes on from there.
+
+    Several processes, which are connected, share each mini-batch equally, and the first one writes.
 
     Raises:
         NonFiniteLossError: the loss became NaN or infinite.
+        OtherProcessFailedError: another process failed.
     """
     training_tokens = TokenizedExamples(training, tokenizer, settings.max_length)
     selection_tokens = TokenizedExamples(selection, tokenizer, settings.max_length)
-    last_checkpoint = last_whole_checkpoint(checkpoints, reporter.say)
     trainer = _CellTrainer(
         model=model,
         method=method,
-        args=_arguments(settings, seed, checkpoints),
+        args=_arguments(settings, seed, checkpoints, processes.size),
         train_dataset=training_tokens,
         # Accuracy does not depend on the order, and batches of similar length need less padding.
         eval_dataset=_InOrder(selection_tokens, selection_tokens.by_length()),
@@ -204,18 +219,20 @@ def fine_tune(
     trainer.remove_callback(PrinterCallback)
     mini_batches = len(training_tokens) // settings.batch_size
     steps = math.ceil(mini_batches / settings.gradient_accumulation) * settings.epochs
+    if not processes.leads:
+        set_seed(OWN_NOISE * processes.rank + seed)  # texts have dropout and noise of their own, as in one process
     with reporter.phase("fine-tuning, steps", steps):
         trainer.train(resume_from_checkpoint=None if last_checkpoint is None else str(last_checkpoint))
     return _summary(trainer, settings, resumed=last_checkpoint is not None)
 
 
-def _arguments(settings: TrainingSettings, seed: int, checkpoints: Path) -> TrainingArguments:
+def _arguments(settings: TrainingSettings, seed: int, checkpoints: Path, processes: int = 1) -> TrainingArguments:
     # Otherwise this variable, which an earlier training or a launcher may have set, would decide the precision.
     os.environ["ACCELERATE_MIXED_PRECISION"] = {"fp32": "no"}.get(settings.precision, settings.precision)
     arguments = TrainingArguments(
         output_dir=str(checkpoints),
         num_train_epochs=settings.epochs,
-        per_device_train_batch_size=settings.batch_size,
+        per_device_train_batch_size=settings.batch_size // processes,
         per_device_eval_batch_size=EVALUATION_BATCH,
         gradient_accumulation_steps=settings.gradient_accumulation,
         learning_rate=settings.learning_rate,
@@ -243,10 +260,19 @@ def _arguments(settings: TrainingSettings, seed: int, checkpoints: Path) -> Trai
         disable_tqdm=True,
         seed=seed,
         data_seed=seed,
+        **_without_gpu(processes),
     )
     if arguments.n_gpu > 1:
         arguments._n_gpu = 1  # one cell, one GPU; otherwise the Trainer would multiply the batch size
     return arguments
+
+
+def _without_gpu(processes: int) -> dict[str, Any]:
+    """What the Trainer must be told for several processes to train on a processor."""
+    if processes == 1 or torch.cuda.is_available():
+        return {}
+    os.environ["ACCELERATE_TORCH_DEVICE"] = "cpu"  # not "cpu:1", which torch.load knows no place for
+    return {"use_cpu": True, "ddp_backend": "gloo"}
 
 
 def _summary(trainer: _CellTrainer, settings: TrainingSettings, *, resumed: bool) -> Training:

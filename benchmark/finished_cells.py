@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from benchmark.errors import UserError
 from benchmark.file_digest import sha256_of
+from benchmark.path_inside import path_inside
 from benchmark.planned import Planned
 from benchmark.set_aside import set_aside
 from leaderboard.record import DamagedRecordError, Record, RecordError, find_records, read_record
@@ -78,13 +79,9 @@ def damaged_files(record: Record, folder: Path) -> Iterator[tuple[Path, str]]:
     named = [(item.logits, item.logits_sha256) for item in record.evaluation_sets.values()]
     named += [(attack.texts, attack.texts_sha256) for attack in record.attacks]
     for name, expected in named:
-        if name is None or expected is None or not _is_below(name) or not (folder / name).is_file():
+        file = None if name is None or expected is None else path_inside(folder, name)
+        if file is None or expected is None or not file.is_file():
             continue
-        found = sha256_of(folder / name)
+        found = sha256_of(file)
         if found != expected:
-            yield folder / name, f"has sha256 {found[:12]}…, the record says {expected[:12]}…"
-
-
-def _is_below(name: str) -> bool:
-    file = PurePosixPath(name)
-    return not file.is_absolute() and ".." not in file.parts
+            yield file, f"has sha256 {found[:12]}…, the record says {expected[:12]}…"

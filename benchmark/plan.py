@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from benchmark.attacked_set import check_attacks
 from benchmark.attacks import attacks
@@ -22,6 +22,7 @@ from benchmark.lookup import find, nearest
 from benchmark.planned import Planned, identity_of_mirror, sources_of
 from benchmark.plugins import plugin_sources
 from benchmark.suite import Suite, TrainingSettings, first_problem
+from benchmark.trust import NO_TRUST, Trust
 from leaderboard.record import CellIdentity
 from methods import Method
 
@@ -42,7 +43,7 @@ class Cell(Planned):
         """Everything that determines the result, after defaults, as JSON values."""
         values: dict[str, Any] = {
             "task": self.task.name,
-            "backbone": {"name": self.backbone.name, "identity": self.backbone.identity},
+            "backbone": self.backbone.resolved(),
             "method": self.method_name,
             "hyper_parameters": dict(self.hyper_parameters),
             "seed": self.seed,
@@ -82,7 +83,12 @@ class Cell(Planned):
 
 
 def plan(
-    suite: Suite, mirror: Path | None = None, *, eval_sets: Sequence[str] = (), transfer_sets: Path | None = None
+    suite: Suite,
+    mirror: Path | None = None,
+    *,
+    eval_sets: Sequence[str] = (),
+    transfer_sets: Path | None = None,
+    trust: Trust = NO_TRUST,
 ) -> list[Cell]:
     """All cells of a suite, in the order they run: by task, backbone, seed, then method.
 
@@ -92,6 +98,7 @@ def plan(
         eval_sets: evaluation sets of the user's that every task gets, as `benchmark.file_sets.with_file_sets` reads
             them; the content of their files is part of a cell's identity.
         transfer_sets: folder of the transfer sets; None is the default one.
+        trust: what the backbones' files may do.
 
     Raises:
         UserError: a task, backbone, method, attack or hyper-parameter is unknown, a value is out of range, a file
@@ -102,7 +109,7 @@ def plan(
     mirror_identity = None if mirror is None else identity_of_mirror(mirror)
     chosen_methods = find_methods(suite.methods)
     given_values = canonical_keys(suite.hyper_parameters)
-    backbones = [locate(name) for name in _distinct(suite.backbones)]
+    backbones = [locate(name, trust) for name in _distinct(suite.backbones)]
     recipes = [settings.recipe for settings in suite.attacks]
     for recipe in recipes:
         require_resources(find("attack", recipe, attacks))
@@ -112,6 +119,7 @@ def plan(
     given = suite.model_dump(mode="json", exclude_unset=True)
     if eval_sets:
         given["eval_sets"] = list(eval_sets)
+    given |= trust.given()
     return [
         Cell(
             suite=suite.name,
@@ -179,7 +187,7 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, dict[str, Any]]:
         if not (equals and dot and method and key):
             raise UserError(f"--set {assignment}: write it as METHOD.HYPER_PARAMETER=VALUE, such as roast.alpha=0.6.")
         try:
-            parsed.setdefault(method, {})[key] = json.loads(value)
+            parsed.setdefault(method, {})[key] = from_json(value)
         except ValueError:
             parsed.setdefault(method, {})[key] = value.strip()
     return parsed

@@ -1,4 +1,9 @@
-"""Methods, tasks and attacks from outside the package: plug-in files and installed packages."""
+"""Methods, tasks and attacks from outside the package: plug-in files and installed packages.
+
+Code is imported from nowhere else: a plug-in file is one that the user named (its folder is not searched for further
+modules), and an installed package is one that somebody installed into this Python. No file of an output folder, a
+mirror, a suite or a record names code.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +52,11 @@ def load_plugin(path: Path) -> None:
     """
     if not path.is_file():
         raise UserError(f"--plugin {path}: there is no such file.")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"--plugin {path}: cannot be read ({error.strerror}).") from None
+    digest = hashlib.sha256(content).hexdigest()
     name = f"roast_bench_plugin_{path.stem}_{digest[:8]}"
     if name in sys.modules:
         return
@@ -58,7 +67,8 @@ def load_plugin(path: Path) -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        # What was hashed, and not what Python may have kept of another version in a folder beside it.
+        exec(compile(content, str(path), "exec", dont_inherit=True), module.__dict__)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise UserError(f"--plugin {path}{_line_of(error, path)}: cannot be imported: {_in_one_line(error)}") from None

@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic_core import from_json
+
 from benchmark.file_digest import sha256_of
+from leaderboard.read_bounded import read_bounded
 from leaderboard.record import EvaluatedSet
 from leaderboard.replace_file import replace_file
 
@@ -51,7 +54,7 @@ class PredictedSets:
 
     def _read(self) -> dict[str, Any]:
         try:
-            content = json.loads(self._path.read_bytes())
+            content = from_json(read_bounded(self._path))
             if content["model"] == self._model:
                 return dict(content["sets"])
         except (OSError, ValueError, KeyError, TypeError):

@@ -27,7 +27,10 @@ TOKENS_PER_BATCH_ON_GPU = 16_384
 """Padded tokens of one batch elsewhere."""
 
 TEXTS_PER_CHUNK = 8_192
-"""Texts tokenised together; bounds the memory that tokens take."""
+"""Texts whose batches are made together; bounds the memory that texts and tokens take."""
+
+TEXTS_PER_TOKENIZATION = 512
+"""Texts tokenised together: until then a tokenizer keeps more than its result, also of what it cuts off."""
 
 
 @dataclass(frozen=True)
@@ -75,16 +78,19 @@ class Predictor:
         was_training = self._model.training
         self._model.eval()
         try:
-            parts: list[NDArray[np.float32]] = []
+            logits = np.zeros((0, int(self._model.config.num_labels)), np.float32)
             truncated = 0
             for start in range(0, len(examples), TEXTS_PER_CHUNK):
-                tokens, cut = self._tokenize(examples, start, min(start + TEXTS_PER_CHUNK, len(examples)))
-                parts.append(self._logits(tokens, on_progress))
+                end = min(start + TEXTS_PER_CHUNK, len(examples))
+                tokens, cut = self._tokenize(examples, start, end)
+                found = self._logits(tokens, on_progress)
+                if not start:  # whole from the first: putting chunks together at the end would need twice the memory
+                    logits = np.empty((len(examples), found.shape[1]), np.float32)
+                logits[start:end] = found
                 truncated += cut
         finally:
             self._model.train(was_training)
-        classes = int(self._model.config.num_labels)
-        return Prediction(np.concatenate(parts) if parts else np.zeros((0, classes), np.float32), truncated)
+        return Prediction(logits, truncated)
 
     def fingerprint(self) -> str:
         """sha256 of everything but the texts that the logits depend on: weights, maximum length, machine, versions."""
@@ -108,7 +114,18 @@ class Predictor:
         return WhiteBox(self._model, self._tokenizer, self._max_length)
 
     def _tokenize(self, examples: Examples, start: int, end: int) -> tuple[dict[str, list[list[int]]], int]:
-        columns = examples.select(range(start, end)).columns()
+        """Tokens of the texts from ``start`` to before ``end``, and how many of these are cut."""
+        tokens: dict[str, list[list[int]]] = {}
+        truncated = 0
+        for first in range(start, end, TEXTS_PER_TOKENIZATION):
+            rows = range(first, min(first + TEXTS_PER_TOKENIZATION, end))
+            some, cut = self._tokenize_together(examples.select(rows).columns())
+            for name, values in some.items():
+                tokens.setdefault(name, []).extend(values)
+            truncated += cut
+        return tokens, truncated
+
+    def _tokenize_together(self, columns: list[list[str]]) -> tuple[dict[str, list[list[int]]], int]:
         tokens = self._tokenizer(*columns, truncation=True, max_length=self._max_length)
         if tokens.encodings is not None:
             cut = sum(bool(encoding.overflowing) for encoding in tokens.encodings)

@@ -18,6 +18,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from benchmark.printable import printable
+
 
 class Reporter:
     """Shows which cell and which phase is under way, how far it is, and how long it may take."""
@@ -25,7 +27,7 @@ class Reporter:
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
         self._bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -48,8 +50,8 @@ class Reporter:
         self._bars.stop()
 
     def say(self, line: str) -> None:
-        """Print a line that stays."""
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        """Print a line that stays, whatever names of others it quotes."""
+        self._console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
     def start_cells(self, total: int) -> None:
         """Say how many cells will run."""
@@ -65,7 +67,7 @@ class Reporter:
         """A phase of ``total`` units of work."""
         if not self._console.is_terminal:
             self.say(f"  {description} ({total:,})")
-        self._phase = self._bars.add_task(f"  {description}", total=total)
+        self._phase = self._bars.add_task(f"  {printable(description)}", total=total)
         try:
             yield
         finally:

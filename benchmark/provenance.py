@@ -40,8 +40,12 @@ def code_version() -> Code:
     return Code(version=benchmark.__version__, commit=commit, dirty=dirty)
 
 
-def machine() -> Machine:
-    """Device, processor and system."""
+def machine(processes: int = 1) -> Machine:
+    """Device, processor and system.
+
+    Args:
+        processes: that fine-tuned together.
+    """
     import torch
 
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
@@ -51,6 +55,7 @@ def machine() -> Machine:
         threads=torch.get_num_threads(),
         python=platform.python_version(),
         system=f"{platform.system()} {platform.machine()}",
+        processes=processes,
     )
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from benchmark.errors import UserError
+from benchmark.path_inside import path_inside
 from benchmark.scoring import PredictedSet, Projection, perspectives, score_sets
 from benchmark.stored_logits import read_logits
+from leaderboard.checksum import with_checksum
+from leaderboard.read_bounded import read_bounded
 from leaderboard.record import EvaluatedSet, Record, RecordError, Score, find_records, read_record
 from leaderboard.replace_file import replace_file
 from tasks import Role
@@ -136,7 +139,7 @@ def compute_scores(record: Record, folder: Path) -> tuple[dict[str, dict[str, Sc
 def _rescore(path: Path, record: Record, *, dry_run: bool) -> tuple[Change, ...]:
     set_scores, scores = compute_scores(record, path.parent)
     # The new scores go into the file's own content, where those that did not change keep their very digits.
-    content = from_json(path.read_bytes())
+    content = from_json(read_bounded(path))
     old_sets = content.get("set_scores", {})
     changes: list[Change] = []
     content["set_scores"] = {
@@ -148,7 +151,7 @@ def _rescore(path: Path, record: Record, *, dry_run: bool) -> tuple[Change, ...]
             _merged(name, scores_of_set, {}, {}, changes)
     content["scores"] = _merged(PERSPECTIVE, record.scores, scores, content["scores"], changes)
     if changes and not dry_run:
-        replace_file(path, to_json(content, indent=2) + b"\n")
+        replace_file(path, with_checksum(content))
     return tuple(changes)
 
 
@@ -180,11 +183,11 @@ def _same(old: Score, new: Score) -> bool:
 def _predicted_set(name: str, item: EvaluatedSet, folder: Path) -> PredictedSet:
     if item.logits is None or item.logits_sha256 is None:
         raise UserError(f"evaluation set {name}: the record names no stored logits, or not their sha256")
-    file = PurePosixPath(item.logits)
-    if file.is_absolute() or ".." in file.parts:
+    file = path_inside(folder, item.logits)
+    if file is None:
         raise UserError(f"evaluation set {name}: its logits {item.logits!r} are not below the record's folder")
     try:
-        logits, labels = read_logits(folder / file, item.logits_sha256)
+        logits, labels = read_logits(file, item.logits_sha256)
     except UserError as error:
         raise UserError(f"evaluation set {name}: {str(error).removeprefix(f'{folder}/')}") from None
     if len(logits) != item.rows:

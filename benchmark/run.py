@@ -17,6 +17,7 @@ from benchmark.execution import AS_USUAL, Execution
 from benchmark.file_sets import check_pairs
 from benchmark.finished_cells import finished_records
 from benchmark.plan import Cell
+from benchmark.processes import ONE_PROCESS, Processes, Work
 from benchmark.progress import Reporter
 from benchmark.shared_cells import in_turn
 from leaderboard.checksum import with_checksum
@@ -66,7 +67,9 @@ def run_cells(
         reporter.say(f"--keep-model: {len(skipped)} cells are finished already; their models were not kept.")
     if not pending:
         return RunOutcome((), tuple(skipped), ())
-    data = check_cells(pending, mirror, reporter)
+    processes = execution.processes
+    with processes.together(Work.CHECK, [cell.config_hash for cell in pending]):
+        data = check_cells(pending, mirror, reporter, processes)
     finished: list[Cell] = []
     failed: list[Cell] = []
     truncated: dict[str, str] = {}
@@ -124,10 +127,18 @@ def truncated_sets(record: Record, max_length: int) -> str:
 def _run_one(cell: Cell, data: LoadedTask, out: Path, reporter: Reporter, execution: Execution) -> Record:
     from benchmark.cell import run_cell  # torch and transformers take seconds to import
 
-    return leave_record(cell, lambda: run_cell(cell, data, out / cell.folder, reporter, execution), out, reporter)
+    return leave_record(
+        cell,
+        lambda: run_cell(cell, data, out / cell.folder, reporter, execution),
+        out,
+        reporter,
+        execution.processes.size,
+    )
 
 
-def leave_record(cell: Planned, work: Callable[[], Record], out: Path, reporter: Reporter) -> Record:
+def leave_record(
+    cell: Planned, work: Callable[[], Record], out: Path, reporter: Reporter, processes: int = 1
+) -> Record:
     """Do the work and write the record that it returns; where it raises, one of the failure.
 
     Whoever calls holds the cell's lock.
@@ -140,7 +151,7 @@ def leave_record(cell: Planned, work: Callable[[], Record], out: Path, reporter:
         record = work()
         content = serialised(record)
     except Exception as error:
-        record = _failure(cell, started, error)
+        record = _failure(cell, started, error, processes)
         content = serialised(record)
         reporter.say(f"  failed: {type(error).__name__}: {' '.join(str(error).split())}")
     path = out / cell.record_path
@@ -149,7 +160,7 @@ def leave_record(cell: Planned, work: Callable[[], Record], out: Path, reporter:
         replace_file(path, content)
     except OSError as error:
         reporter.say(f"  {path}: cannot be written ({os.strerror(error.errno or 0)}); the cell leaves no record.")
-        return _failure(cell, started, error)
+        return _failure(cell, started, error, processes)
     if record.status == "finished":
         remove_working_files(path.parent)
         reporter.say(f"  finished in {sum(record.seconds.values()):.0f} s")
@@ -161,14 +172,16 @@ def serialised(record: Record) -> bytes:
     return with_checksum(record.model_dump(mode="json"))
 
 
-def _failure(cell: Planned, started: str, error: Exception) -> Record:
+def _failure(cell: Planned, started: str, error: Exception, processes: int) -> Record:
     from benchmark.cell import origin
 
     failure = Failure(kind=type(error).__name__, message=str(error), traceback=traceback.format_exc())
-    return Record(status="failed", failure=failure, **origin(cell, started))
+    return Record(status="failed", failure=failure, **origin(cell, started, processes))
 
 
-def check_cells(cells: Sequence[Cell], mirror: Path | None, reporter: Reporter) -> dict[tuple[object, ...], LoadedTask]:
+def check_cells(
+    cells: Sequence[Cell], mirror: Path | None, reporter: Reporter, processes: Processes = ONE_PROCESS
+) -> dict[tuple[object, ...], LoadedTask]:
     """Look at everything that can be known to be wrong before the first of the cells runs.
 
     Returns:
@@ -177,9 +190,20 @@ def check_cells(cells: Sequence[Cell], mirror: Path | None, reporter: Reporter) 
     Raises:
         UserError: a backbone or method cannot be used, or data cannot be had.
     """
+    processes.take_device()
+    _check_batches(cells, processes.size)
     _check_backbones(cells)
     _check_methods(cells)
     return _load_data(cells, mirror, reporter)
+
+
+def _check_batches(cells: Sequence[Cell], processes: int) -> None:
+    for cell in cells:
+        if cell.training.batch_size % processes:
+            raise UserError(
+                f"training.batch_size is {cell.training.batch_size}, which {processes} processes cannot share "
+                f"equally; give a multiple of {processes}, or start another number of processes."
+            )
 
 
 def _check_backbones(cells: Sequence[Cell]) -> None:

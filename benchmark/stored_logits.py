@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmark.errors import UserError
+from leaderboard.read_bounded import read_bounded
 from leaderboard.replace_file import replace_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+LONGEST_FILE = 2**33
+"""Bytes of a file of logits: those of three classes of 500 million texts."""
 
 
 def store_logits(path: Path, logits: NDArray[np.float32], labels: tuple[int, ...] | None) -> str:
@@ -45,7 +49,7 @@ def read_logits(path: Path, sha256: str | None = None) -> tuple[NDArray[np.float
         UserError: the file is missing, truncated or not such a file, or has another sha256.
     """
     try:
-        data = path.read_bytes()
+        data = read_bounded(path, LONGEST_FILE)
     except OSError as error:
         raise UserError(f"{path}: is not a file of stored logits ({error.strerror}).") from None
     found = hashlib.sha256(data).hexdigest()
@@ -54,5 +58,5 @@ def read_logits(path: Path, sha256: str | None = None) -> tuple[NDArray[np.float
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as stored:
             return stored["logits"], stored.get("labels")
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, EOFError, ValueError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{path}: is not a file of stored logits ({error}).") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import tomllib
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmark.errors import UserError
 from benchmark.lookup import find
+from leaderboard.read_bounded import read_bounded
+
+LONGEST_SUITE = 2**16
+"""Bytes of a suite's file."""
+
+MOST_DOTS = 200
+"""In one line: the time that TOML's parser takes grows with the square of a key's depth."""
 
 
 class _Settings(BaseModel):
@@ -73,7 +81,7 @@ Names = Annotated[tuple[str, ...], Field(min_length=1)]
 class Suite(_Settings):
     """Tasks, backbones, methods and seeds, all combined, under one setting."""
 
-    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
+    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)
     description: str = ""
     tasks: Names
     backbones: Names
@@ -106,8 +114,10 @@ def load_suite(name: str) -> Suite:
     if name.endswith(".toml"):
         path = Path(name)
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            text = read_bounded(path, LONGEST_SUITE).decode("utf-8").removeprefix("\ufeff")
+        except OSError as error:
+            raise UserError(f"suite file {path}: cannot be read ({error.strerror}).") from None
+        except (UnicodeDecodeError, ValueError) as error:
             raise UserError(f"suite file {path}: cannot be read ({error}).") from None
         return parse_suite(text, name)
     return parse_suite(find("suite", name, shipped_suites()), name)
@@ -119,12 +129,19 @@ def parse_suite(text: str, place: str) -> Suite:
     Raises:
         UserError: the text is not TOML or not a suite.
     """
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.count(".") > MOST_DOTS:
+            raise UserError(f"suite {place}: line {number} has more than {MOST_DOTS} dots; nest and write less.")
     try:
         return Suite.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"suite {place}: is not TOML: {error}.") from None
+    except RecursionError:
+        raise UserError(
+            f"suite {place}: is nested too deep; a suite has tables of tables, and lists in them."
+        ) from None
     except ValidationError as error:
         raise UserError(f"suite {place}: {first_problem(error)}") from None
+    except ValueError as error:  # malformed, or a number of thousands of digits
+        raise UserError(f"suite {place}: is not TOML: {error}.") from None
 
 
 def overridden(suite: Suite, changes: dict[str, Any], *, training: dict[str, Any], evaluation: dict[str, Any]) -> Suite:
@@ -151,4 +168,4 @@ def first_problem(error: ValidationError) -> str:
         return f"{where}: there is no such setting."
     if problem["type"] in ("missing", "missing_keyword_only_argument"):
         return f"{where}: has no default and must be given."
-    return f"{where}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}."
+    return f"{where}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {reprlib.repr(problem['input'])}."

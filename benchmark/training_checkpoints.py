@@ -9,8 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import from_json
+
 from benchmark.file_digest import sha256_of
 from benchmark.set_aside import set_aside
+from leaderboard.read_bounded import read_bounded
 from leaderboard.replace_file import replace_file
 
 CHECKSUMS = "checksums.json"
@@ -21,9 +24,33 @@ TRAINER_STATE = "trainer_state.json"
 
 NAME = re.compile(r"checkpoint-([0-9]+)")
 
+FOLDER = "checkpoint"
+"""Folder of a cell that holds the checkpoints of one process until the record is written."""
 
-def write_checksums(checkpoint: Path) -> None:
-    """Declare a checkpoint whole."""
+FOLDER_NAME = re.compile(rf"{FOLDER}(-[0-9]+-processes)?")
+
+
+def checkpoint_folder(cell_folder: Path, processes: int) -> Path:
+    """Where checkpoints go: those of another number of processes are of no use, but not worth less."""
+    return cell_folder / (FOLDER if processes == 1 else f"{FOLDER}-{processes}-processes")
+
+
+def checkpoint_folders(cell_folder: Path) -> list[Path]:
+    """All such folders that are there, by name."""
+    return sorted(path for path in cell_folder.glob(f"{FOLDER}*") if FOLDER_NAME.fullmatch(path.name))
+
+
+def write_checksums(checkpoint: Path, processes: int = 1) -> None:
+    """Declare a checkpoint whole, to which every process has added its part.
+
+    Raises:
+        FileNotFoundError: a process has written its part elsewhere.
+    """
+    for rank in range(processes if processes > 1 else 0):
+        if not (checkpoint / f"rng_state_{rank}.pth").exists():
+            raise FileNotFoundError(
+                f"{checkpoint}: process {rank} writes elsewhere; give an output folder that all processes share."
+            )
     digests = {path.name: sha256_of(path) for path in sorted(checkpoint.iterdir()) if path.name != CHECKSUMS}
     replace_file(checkpoint / CHECKSUMS, json.dumps(digests, indent=2).encode())
 
@@ -65,7 +92,7 @@ def best_beside(best: str | None, folder: Path) -> str | None:
 def _problem(checkpoint: Path) -> str | None:
     """What is wrong with a checkpoint that was whole once."""
     try:
-        expected = json.loads((checkpoint / CHECKSUMS).read_bytes())
+        expected = from_json(read_bounded(checkpoint / CHECKSUMS))
         for name, digest in expected.items():
             if sha256_of(checkpoint / name) != digest:
                 return f"{name} is not what was saved"
@@ -76,4 +103,4 @@ def _problem(checkpoint: Path) -> str | None:
 
 
 def _state(checkpoint: Path) -> dict[str, Any]:
-    return dict(json.loads((checkpoint / TRAINER_STATE).read_bytes()))
+    return dict(from_json(read_bounded(checkpoint / TRAINER_STATE)))

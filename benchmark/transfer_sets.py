@@ -8,6 +8,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic_core import from_json
+
 from benchmark.errors import UserError
 from leaderboard.replace_file import replace_file
 from tasks import Task, TransferSet
@@ -23,7 +25,7 @@ def transfer_set(task: Task, name: str, folder: Path | None) -> TransferSet:
         UserError: the name is malformed, or is that of a set of another kind.
     """
     if not NAME_PATTERN.fullmatch(name):
-        raise UserError(f"--save-set {name}: use lower-case letters and digits joined by hyphens.")
+        raise UserError(f"--save-set {name}: use lower-case letters and digits joined by hyphens, 64 at most.")
     for item in task.evaluation_sets:
         if item.name == name and not isinstance(item.source, TransferSet):
             raise UserError(f"--save-set {name}: task {task.name} has a set of that name already; choose another.")
@@ -114,7 +116,7 @@ def _provenance_in(path: Path) -> dict[str, str]:
     import pyarrow.parquet
 
     try:
-        content = json.loads((pyarrow.parquet.read_schema(path).metadata or {}).get(PROVENANCE_KEY, b"{}"))
+        content = from_json((pyarrow.parquet.read_schema(path).metadata or {}).get(PROVENANCE_KEY, b"{}"))
     except (OSError, ValueError, pyarrow.ArrowException):
         return {}
     return {str(key): str(value) for key, value in content.items()} if isinstance(content, dict) else {}

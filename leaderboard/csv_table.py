@@ -16,7 +16,7 @@ def render_csv(leaderboard: Leaderboard) -> str:
 
     Scores and Δ are in percent with six decimals, undefined ones empty. Live attacks have columns headed by recipe
     and budget, empty in the rows of tables without that attack. Texts that a spreadsheet would take for a formula
-    get a leading apostrophe.
+    get a leading apostrophe, each of a list too: some spreadsheets split cells at its semicolons.
     """
     # By name: the same attack and budget in several tables is one column, though a table's own key has the set.
     attacks = sorted(
@@ -47,7 +47,7 @@ def _line(table: Table, row: Row, attacks: list[str]) -> list[str]:
     columns = {column.key: column for column in table.columns}
     for key in PERSPECTIVES:
         line += _scores(row, key)
-        line += [_text("; ".join(columns[key].covers)), _text("; ".join(columns[key].on_part))]
+        line += ["; ".join(map(_text, texts)) for texts in (columns[key].covers, columns[key].on_part)]
     line += [str(len(row.seeds)), " ".join(map(str, row.seeds)), str(row.selected_on_reported).lower()]
     keys = {column.name: column.key for column in table.columns}
     for name in attacks:

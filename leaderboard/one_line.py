@@ -21,7 +21,8 @@ def one_line(text: str, limit: int = 160) -> str:
     """Text on one line of at most ``limit`` characters.
 
     Line breaks and control characters become spaces, invisible format characters (the ones that reverse or hide
-    text) are dropped, unpaired surrogates become U+FFFD, and absolute paths keep only their last part.
+    text) are dropped, unpaired surrogates and what Unicode has set aside as no characters (no XML file may hold some of
+    them) become U+FFFD, and absolute paths keep only their last part.
     """
     line = " ".join("".join(_visible(character) for character in text).split())
     line = _ABSOLUTE_PATH.sub(r"…/\1", line)
@@ -34,4 +35,8 @@ def _visible(character: str) -> str:
         return " "
     if category == "Cf":
         return ""
-    return "\ufffd" if category == "Cs" else character
+    return "\ufffd" if category == "Cs" or _is_no_character(ord(character)) else character
+
+
+def _is_no_character(code: int) -> bool:
+    return code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import textwrap
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,11 +37,12 @@ def render_picture(table: Table) -> bytes:
     gives the same bytes under the same version of matplotlib: nothing depends on the time or on the user's
     matplotlib settings.
     """
-    with matplotlib.rc_context():
+    with matplotlib.rc_context(), warnings.catch_warnings():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update({"svg.hashsalt": "roast-bench", "font.size": 9})
         figure = draw(table)
         target = io.BytesIO()
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a name in another script is drawn as boxes
         figure.savefig(target, format="svg", metadata={"Date": None, "Creator": "roast-bench"})
     return target.getvalue()
 

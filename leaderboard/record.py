@@ -6,6 +6,7 @@ alone. A value that could not be computed is ``null`` with a reason beside it, n
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -13,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import from_json
 
 from leaderboard.checksum import CHECKSUM, checksum
+from leaderboard.one_line import one_line
+from leaderboard.read_bounded import read_bounded
 
 SCHEMA_VERSION: Final = 1
 """Version of the record's schema; raised whenever an old reader would misread a new record."""
@@ -176,6 +179,7 @@ class Machine(_Part):
     threads: int
     python: str
     system: str
+    processes: int = Field(1, description="that fine-tuned together, each on a device like this one")
 
 
 class Code(_Part):
@@ -198,7 +202,11 @@ class Record(_Part):
     machine: Machine
     started: str = Field(description="UTC, ISO 8601")
     seconds: dict[str, float] = Field(default_factory=dict, description="wall time of each phase")
-    peak_memory_bytes: int | None = None
+    peak_memory_bytes: int | None = Field(
+        default=None,
+        description="peak of the process's resident memory, or of what it allocated on a GPU, from the loading of the "
+        "model (of a checkpoint: from prediction) to the scores; reading the texts before and attack workers left out",
+    )
     training_data: dict[str, DataFingerprint] = Field(default_factory=dict)
     evaluation_sets: dict[str, EvaluatedSet] = Field(default_factory=dict)
     in_distribution_test: str | None = Field(
@@ -233,7 +241,7 @@ def read_record(path: Path) -> Record:
         RecordError: the file cannot be read, or is of another version of the schema.
     """
     try:
-        text = path.read_bytes()
+        text = read_bounded(path)
     except OSError as error:
         raise RecordError(f"{path}: cannot be read ({error.strerror}).") from None
     try:
@@ -243,7 +251,7 @@ def read_record(path: Path) -> Record:
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:
         raise RecordError(
-            f"{path}: schema_version is {version!r}, this roast-bench reads {SCHEMA_VERSION}; "
+            f"{path}: schema_version is {one_line(repr(version))}, this roast-bench reads {SCHEMA_VERSION}; "
             "move the file away or use the roast-bench that wrote it."
         )
     if content.get(CHECKSUM) not in (None, checksum(content)):
@@ -251,13 +259,25 @@ def read_record(path: Path) -> Record:
             f"{path}: is not what its checksum says, so it was changed; move it away and run the cell again."
         )
     try:
-        return Record.model_validate_json(text)
+        return Record.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the record"
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = one_line(".".join(str(part) for part in first["loc"])) or "the record"
         raise DamagedRecordError(f"{path}: {where}: {first['msg']}.") from None
 
 
 def find_records(folder: Path) -> list[Path]:
-    """All record files below a folder, in a stable order."""
-    return sorted(folder.rglob(RECORD_FILE))
+    """All record files below a folder, in a stable order; links to folders are not followed."""
+    found = []
+    waiting = [str(folder)]
+    while waiting:  # and not by recursion: somebody else's folders may be nested a thousand deep
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    if entry.name == RECORD_FILE:
+                        found.append(Path(entry.path))
+        except OSError:  # gone meanwhile, or not for us to read
+            continue
+    return sorted(found)

@@ -10,7 +10,7 @@ from methods.base import Method
 
 M = TypeVar("M", bound=type[Method])
 
-NAME_PATTERN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+NAME_PATTERN = re.compile(r"(?!.{65})[a-z0-9]+(-[a-z0-9]+)*")
 
 methods: dict[str, type[Method]] = {}
 """Registered methods by name."""
@@ -32,7 +32,7 @@ def register(name: str, *, short_name: str | None = None) -> Callable[[M], M]:
     """
     for given in (name, short_name):
         if given is not None and not NAME_PATTERN.fullmatch(given):
-            raise ValueError(f"method name {given!r}: use lower-case letters and digits joined by hyphens.")
+            raise ValueError(f"method name {given!r}: use lower-case letters and digits joined by hyphens, 64 at most.")
     if name in short_names:
         raise ValueError(f"method name {name!r} is taken: it is short for {short_names[name]!r}.")
     if short_name in methods or (short_name is not None and short_names.get(short_name, name) != name):

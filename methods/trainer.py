@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from methods.agreement import Agreement
 from methods.architecture import unwrap
 from methods.ascent import NonFiniteGradientError
 from methods.base import Method
 from methods.fine_tuning_run import FineTuningRun
+from methods.weights_only import weights_only
 
 METHOD_STATE = "method_state.pt"
 """File of a checkpoint that holds the method's own state."""
@@ -35,6 +37,8 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
             GPUs in one process, with a second source of the loss (label smoothing, ``compute_loss_func``), or with
             ``save_only_model`` where the best model is kept; on resume, from a checkpoint of another Trainer.
         NonFiniteLossError: during ``train``, naming the step, as soon as a loss is NaN or infinite.
+        OtherProcessFailedError: during ``train``, in every other process of a data-parallel training of which one has
+            raised an exception.
     """
 
     def __init__(self, *positional: Any, method: Method, **keywords: Any) -> None:
@@ -60,18 +64,27 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
         self.run = FineTuningRun(self)
         self.model_accepts_loss_kwargs = False  # methods return mean losses; accumulation divides by the batch count
         self._resumed = False
+        self.agreement = self._new_agreement()
         method.prepare_model(unwrap(self.model))
         self.add_callback(_MethodHooks(self))
 
     def train(self, *positional: Any, **keywords: Any) -> Any:
         """As ``Trainer.train``; afterwards the method finishes on the kept weights."""
         self._resumed = False
+        self.agreement = self._new_agreement()
         output = super().train(*positional, **keywords)
-        self.method.finish(self.run)
+        self.agreement.settle()
+        with self.agreement.keep_failure():
+            self.method.finish(self.run)
+        self.agreement.settle()
         return output
+
+    def _new_agreement(self) -> Agreement:
+        return Agreement(self.args.world_size, self.args.device)
 
     def evaluate(self, *positional: Any, **keywords: Any) -> dict[str, float]:
         """As ``Trainer.evaluate``, on the weights that the method would keep."""
+        self.agreement.settle()
         with self.method.evaluated_weights(unwrap(self.model)):
             metrics: dict[str, float] = super().evaluate(*positional, **keywords)
         return metrics
@@ -82,9 +95,21 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
         """One mini-batch: the method leaves its gradient in the parameters; returns the detached loss.
 
         Methods see the model without its data-parallel wrapper, which takes one forward pass for each backward pass;
-        gradients are averaged over processes here, once accumulated.
+        gradients are averaged over processes here, once accumulated, and so is the loss.
         """
         inner = unwrap(model)
+        loss = torch.zeros((), device=self.args.device)
+        with self.agreement.keep_failure():
+            loss = self._backward(inner, inputs)
+        if self.args.world_size > 1:
+            loss = torch.full_like(loss, self.agreement.settle(float(loss)))
+            if self.accelerator.sync_gradients:
+                average_gradients(inner)
+        mean_loss: Tensor = loss / self.current_gradient_accumulation_steps
+        return mean_loss
+
+    def _backward(self, inner: nn.Module, inputs: dict[str, Any]) -> Tensor:
+        """This process's gradient, added to the parameters', and its loss, which is finite."""
         inner.train()
         try:
             loss = self.method.backward(self.run, inner, self._prepare_inputs(inputs))
@@ -92,10 +117,7 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
             raise NonFiniteLossError(f"step {self.state.global_step + 1}: {error}") from error
         if not bool(torch.isfinite(loss)):
             raise NonFiniteLossError(f"step {self.state.global_step + 1}: the training loss is {loss.item()}")
-        if self.args.world_size > 1 and self.accelerator.sync_gradients:
-            average_gradients(inner)
-        mean_loss: Tensor = loss / self.current_gradient_accumulation_steps
-        return mean_loss
+        return loss
 
     def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
         name = self.args.metric_for_best_model
@@ -104,6 +126,22 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
             if value is not None and value == self.state.best_metric:
                 self.state.best_metric = math.nextafter(value, -math.inf if self.args.greater_is_better else math.inf)
         return bool(super()._determine_best_metric(metrics=metrics, trial=trial))
+
+    def _save_checkpoint(self, *positional: Any, **keywords: Any) -> None:
+        self.agreement.settle()
+        with self.agreement.keep_failure():
+            super()._save_checkpoint(*positional, **keywords)
+        self.agreement.settle()
+
+    def save_model(self, *positional: Any, **keywords: Any) -> None:
+        """As ``Trainer.save_model``."""
+        with self.agreement.keep_failure():  # the processes meet before the rest of a checkpoint is written
+            super().save_model(*positional, **keywords)
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        with self.agreement.keep_failure():
+            super()._save_rng_state(output_dir)
+        self.agreement.settle()  # each has written its part before the first one ends the checkpoint
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         super()._save_optimizer_and_scheduler(output_dir)
@@ -115,6 +153,10 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
         if checkpoint is not None:
             self._load_method_state(checkpoint)
             self._resumed = True
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        with weights_only():  # the Trainer leaves it to torch's default, which a variable can switch off
+            super()._load_rng_state(checkpoint)
 
     def _load_best_model(self) -> None:
         super()._load_best_model()
@@ -150,7 +192,8 @@ class _MethodHooks(TrainerCallback):  # type: ignore[misc]
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if not self._trainer._resumed:
-            self._trainer.method.prepare(self._trainer.run)
+            with self._trainer.agreement.keep_failure():
+                self._trainer.method.prepare(self._trainer.run)
 
     def on_pre_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
@@ -160,15 +203,18 @@ class _MethodHooks(TrainerCallback):  # type: ignore[misc]
             trainer.accelerator.unscale_gradients()
         if args.fp16 and not _all_finite(trainer.model):
             return  # the loss scale was too large: this step is skipped, and its gradients must not count
-        trainer.method.transform_gradients(unwrap(trainer.model))
+        with trainer.agreement.keep_failure():
+            trainer.method.transform_gradients(unwrap(trainer.model))
 
     def on_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         if not self._trainer.accelerator.optimizer_step_was_skipped:
-            self._trainer.method.end_step(self._trainer.run)
+            with self._trainer.agreement.keep_failure():
+                self._trainer.method.end_step(self._trainer.run)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         # Not on_epoch_end, which comes after a checkpoint that falls on an epoch's last step.
         if state.epoch == int(state.epoch):
-            self._trainer.method.end_epoch(self._trainer.run)
+            with self._trainer.agreement.keep_failure():
+                self._trainer.method.end_epoch(self._trainer.run)

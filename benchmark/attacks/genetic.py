@@ -31,4 +31,8 @@ def build_iga(model: "ModelWrapper") -> "textattack.Attack":
 def build_faster_alzantot(model: "ModelWrapper") -> "textattack.Attack":
     """Build TextAttack's recipe: 60 texts, 40 generations, 8 neighbours a word, 20 % of the words. Black-box."""
     LEARNING_TO_WRITE.require()
-    return build_recipe("FasterGeneticAlgorithmJia2019", model, counter_fitted())
+    parts = counter_fitted()
+    from methods.weights_only import weights_only
+
+    with weights_only():  # TextAttack loads the language model while the attack is built
+        return build_recipe("FasterGeneticAlgorithmJia2019", model, parts)

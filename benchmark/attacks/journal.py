@@ -7,12 +7,23 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from benchmark.attacks.outcome import AttackedExample
+from benchmark.attacks.outcome import AttackedExample, Outcome
 
 FORMAT = 1
 """Raised whenever what a line holds changes."""
+
+TEXTS = ("original_text", "attacked_text")
+WHOLE_NUMBERS = (
+    "position",
+    "label",
+    "prediction_before",
+    "prediction_after",
+    "queries",
+    "words_changed",
+    "words_left",
+)
 
 
 def inputs_hash(inputs: dict[str, Any]) -> str:
@@ -84,10 +95,25 @@ def _example(line: bytes) -> AttackedExample | None:
     if not line.endswith(b"\n"):
         return None
     try:
-        fields = json.loads(line)
-        for name in ("original_text", "attacked_text"):
+        fields = json.loads(line)  # and no stricter parser: a text may hold half of a character
+        for name in TEXTS:
             if isinstance(fields[name], list):
                 fields[name] = tuple(fields[name])
-        return AttackedExample(**fields)
-    except (ValueError, KeyError, TypeError):
+        example = AttackedExample(**fields)
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
+    return example if _is_well_typed(example) else None
+
+
+def _is_well_typed(example: AttackedExample) -> bool:
+    texts = [getattr(example, name) for name in TEXTS]
+    return (
+        all(type(getattr(example, name)) is int for name in WHOLE_NUMBERS)
+        and all(isinstance(text, str) or _is_pair(text) for text in texts)
+        and example.outcome in get_args(Outcome)
+        and (example.similarity is None or isinstance(example.similarity, int | float))
+    )
+
+
+def _is_pair(text: object) -> bool:
+    return isinstance(text, tuple) and len(text) == 2 and all(isinstance(part, str) for part in text)

@@ -11,9 +11,13 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from pydantic_core import from_json
+
 from benchmark.attacks.resources import NotThere, Resource
 from benchmark.backbones import PACKAGED, locate
+from benchmark.environment import UNPICKLE_TAGGERS_VARIABLE
 from benchmark.errors import UserError
+from leaderboard.read_bounded import read_bounded
 
 UNIVERSAL_SENTENCE_ENCODER_URL = "https://tfhub.dev/google/universal-sentence-encoder/3"
 """The version that TextAttack loads."""
@@ -90,7 +94,13 @@ def _flair_tagger(name: str) -> Path:
     root = Path(os.environ.get("FLAIR_CACHE_ROOT") or Path(os.path.expanduser("~")) / ".flair")
     loaded = sys.modules.get("flair")
     cache = Path(loaded.cache_root if loaded is not None else root) / "models" / name.rpartition("/")[2]
-    return _hub_model((name,), ("pytorch_model.bin",), cache) / "pytorch_model.bin"
+    file = _hub_model((name,), ("pytorch_model.bin",), cache) / "pytorch_model.bin"
+    if os.environ.get(UNPICKLE_TAGGERS_VARIABLE, "").lower() not in ("1", "true", "yes", "on"):
+        raise NotThere(
+            f"found, but {file} is a pickle of Python objects, which can run code when it is loaded",
+            f"where you trust it, give --unpickle-taggers, or set {UNPICKLE_TAGGERS_VARIABLE}=1",
+        )
+    return file
 
 
 def _packaged_sentence_encoder() -> Path:
@@ -100,7 +110,7 @@ def _packaged_sentence_encoder() -> Path:
     except UserError as error:
         raise NotThere(f"cannot be read ({error})") from None
     assert folder is not None
-    return _complete(folder, ("modules.json", "1_Pooling/config.json"))
+    return _without_code_of_its_own(_complete(folder, ("modules.json", "1_Pooling/config.json")))
 
 
 def _from_bucket(name: str) -> str:
@@ -111,7 +121,7 @@ def _from_bucket(name: str) -> str:
 
 
 def _masked_language_model(name: str, former_name: str, tokenizer: Sequence[str]) -> Resource:
-    files = ("config.json", "model.safetensors|pytorch_model.bin", *tokenizer)
+    files = ("config.json", "model.safetensors", *tokenizer)  # the same weights as a pickle are not asked for
     return Resource(
         f"masked language model {former_name}",
         "words that fit a gap in a text",
@@ -158,10 +168,20 @@ PACKAGED_SENTENCE_ENCODER = Resource(
 
 def _stsb_distilbert() -> Path:
     _require_modules(("sentence_transformers",))
-    return _hub_model(
-        ("sentence-transformers/stsb-distilbert-base",),
-        ("config.json", "modules.json", "1_Pooling/config.json", "model.safetensors|pytorch_model.bin", "vocab.txt"),
-    )
+    files = ("config.json", "modules.json", "1_Pooling/config.json", "model.safetensors", "vocab.txt")
+    return _without_code_of_its_own(_hub_model(("sentence-transformers/stsb-distilbert-base",), files))
+
+
+def _without_code_of_its_own(folder: Path) -> Path:
+    """Refuse a sentence encoder with parts that are not the library's own classes: they are imported from anywhere."""
+    try:
+        parts = [str(part["type"]) for part in from_json(read_bounded(folder / "modules.json"))]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NotThere(f"its modules.json cannot be read ({error})") from None
+    for part in parts:
+        if not part.startswith("sentence_transformers."):
+            raise NotThere(f"{folder / 'modules.json'} names {part!r}, code from elsewhere, which is not run")
+    return folder
 
 
 STSB_DISTILBERT = Resource(

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
+import re
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from benchmark.attacks.resources import NotThere, Resource
 
 VARIABLE = "NLTK_DATA"
+
+FIRST_WITHOUT_PICKLES = (3, 9)
+"""Version of NLTK from which on its tagger is JSON."""
 
 
 def use_nltk_data(folder: Path) -> None:
@@ -96,19 +101,34 @@ def _open_to_others(folder: Path, package: Path) -> Iterator[Path]:
             yield entry
 
 
-def _resource(package: str, name: str, description: str) -> Resource:
+def _look_without_pickles(package: str) -> Path:
+    """As `_look`, where the installed NLTK reads the package as JSON.
+
+    Raises:
+        NotThere: NLTK is older than that: it would look for another package, and unpickle it.
+    """
+    version = importlib.metadata.version("nltk")
+    if tuple(map(int, re.findall(r"[0-9]+", version)[:2])) < FIRST_WITHOUT_PICKLES:
+        raise NotThere(f"NLTK {version} keeps it in a pickle, which can run code", "pip install --upgrade nltk")
+    return _look(package)
+
+
+def _resource(package: str, name: str, description: str, look: Callable[[str], Path] = _look) -> Resource:
     identifier = package.rpartition("/")[2]
     return Resource(
         name,
         description,
-        partial(_look, package),
+        partial(look, package),
         f"python -m nltk.downloader {identifier}, or --mirror with a folder that has nltk_data/{package}",
     )
 
 
 WORDNET = _resource("corpora/wordnet", "NLTK's WordNet", "synonyms of a word")
 TAGGER = _resource(
-    "taggers/averaged_perceptron_tagger_eng", "NLTK's English part-of-speech tagger", "a word's part of speech"
+    "taggers/averaged_perceptron_tagger_eng",
+    "NLTK's English part-of-speech tagger",
+    "a word's part of speech",
+    _look_without_pickles,
 )
 TAGSET = _resource("taggers/universal_tagset", "NLTK's universal tag set", "coarse parts of speech (noun, verb …)")
 PARTS_OF_SPEECH = (TAGGER, TAGSET)

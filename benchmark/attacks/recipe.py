@@ -7,6 +7,7 @@ from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from benchmark.attacks.counter_fitted import load_counter_fitted
 from benchmark.attacks.model_files import (
     COUNTER_FITTED_VECTORS,
     PACKAGED_SENTENCE_ENCODER,
@@ -61,9 +62,8 @@ def _end_without_queries(attack: Any) -> None:
 
 def counter_fitted() -> dict[str, Any]:
     """The parts that use word vectors, with the counter-fitted ones from the disk."""
-    COUNTER_FITTED_VECTORS.require()
+    vectors = load_counter_fitted(COUNTER_FITTED_VECTORS.require())
     textattack = import_textattack()
-    vectors = textattack.shared.WordEmbedding.counterfitted_GLOVE_embedding()
     return {
         "WordSwapEmbedding": partial(textattack.transformations.WordSwapEmbedding, embedding=vectors),
         "WordEmbeddingDistance": partial(textattack.constraints.semantics.WordEmbeddingDistance, embedding=vectors),

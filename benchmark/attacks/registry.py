@@ -81,9 +81,10 @@ def register_attack(
             (raised on decoration).
         TypeError: `resources` holds something else than resources, or `deviations` is one string.
     """
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+    if not re.fullmatch(r"(?!.{65})[a-z0-9]+(-[a-z0-9]+)*", name):
         raise ValueError(
-            f"attack name {name!r} is not valid: use lower-case letters and digits, words joined by single hyphens"
+            f"attack name {name!r} is not valid: use lower-case letters and digits, words joined by single hyphens, "
+            "64 at most"
         )
     if goal not in get_args(Goal):
         raise ValueError(f"goal {goal!r} of attack {name!r} is not one of {', '.join(get_args(Goal))}")

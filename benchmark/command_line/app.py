@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import gc
+import io
 import os
 import pkgutil
 import sys
@@ -12,6 +14,8 @@ from typing import Annotated, Any
 import typer
 
 import benchmark
+from benchmark.command_line.echo import echo, echo_error
+from benchmark.command_line.several_processes import check_verb, ending_together
 from benchmark.errors import UserError
 
 VERBS = {
@@ -20,6 +24,7 @@ VERBS = {
     "attack": "attack:attack",
     "leaderboard": "leaderboard:leaderboard",
     "rescore": "rescore:rescore",
+    "verify": "verify:verify",
     "list": "listing:list_things",
     "describe": "describe:describe",
     "check-method": "check_method:check_method",
@@ -63,7 +68,7 @@ def command(words: Sequence[str]) -> typer.Typer:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"roast-bench {benchmark.__version__}")
+        echo(f"roast-bench {benchmark.__version__}")
         raise typer.Exit
 
 
@@ -82,24 +87,36 @@ def main() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     # Before pydantic is loaded: it would read the metadata of every installed package in search of plug-ins of its own.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    words = sys.argv[1:]
+    for stream in (sys.stdout, sys.stderr):  # where a terminal knows too few characters for what is printed
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    with ending_together():
+        _carry_out(sys.argv[1:])
+
+
+def _carry_out(words: Sequence[str]) -> None:
     collecting = gc.isenabled()
     if words and words[0] in AT_ONCE:
         gc.disable()
     try:
+        check_verb(words, VERBS)
         code = command(words)(standalone_mode=False)
     except UserError as error:
         _fail(str(error))
     except UsageError as error:
         _fail(f"{error.format_message().rstrip('.')}. See roast-bench --help.")
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        _fail(f"{error.filename}: no file or folder can have so long a name.")
     finally:
         if collecting:
             gc.enable()
     if code == INTERRUPTED:
-        typer.echo("interrupted; run the same command again to go on.", err=True)
+        echo("interrupted; run the same command again to go on.", err=True)
     sys.exit(code or 0)
 
 
 def _fail(message: str) -> None:
-    typer.echo(f"roast-bench: {' '.join(message.split())}", err=True)
+    echo_error(message)
     sys.exit(2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,17 +13,22 @@ from benchmark.command_line.attack_options import (
     AttackWorkers,
     attack_budgets,
 )
+from benchmark.command_line.echo import echo, echo_json
 from benchmark.command_line.options import (
     AsJson,
     CheckpointArgument,
     Labels,
     MaxLength,
     Mirror,
+    PickledWeights,
     Plugins,
     Revision,
     TransferSets,
+    TrustRemoteCode,
+    UnpickleTaggers,
     load_plugins,
     names,
+    trusted,
     use_mirror,
 )
 from benchmark.errors import UserError
@@ -61,6 +65,9 @@ def attack(
     transfer_sets: TransferSets = None,
     mirror: Mirror = None,
     out: Annotated[Path, typer.Option(help="Output folder.")] = Path("runs/attacks"),
+    pickled_weights: PickledWeights = False,
+    trust_remote_code: TrustRemoteCode = False,
+    unpickle_taggers: UnpickleTaggers = False,
     plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
@@ -78,6 +85,7 @@ def attack(
     from benchmark.transfer_sets import check_place, save_transfer_set, transfer_set
 
     load_plugins(plugin)
+    trust = trusted(pickled_weights=pickled_weights, remote_code=trust_remote_code, unpickle_taggers=unpickle_taggers)
     use_mirror(mirror)
     check_max_length(max_length)
     declared = declare_task(task)
@@ -94,6 +102,7 @@ def attack(
         name=name,
         revision=revision,
         given_labels=names("--labels", [labels] if labels is not None else None),
+        trust=trust,
     )
     target = attacked_set(settings, declared)
     part = load_attacked(declared, target, mirror)
@@ -106,13 +115,13 @@ def attack(
     with Reporter() as reporter:
         attacked = attack_checkpoint(planned, out, reporter, workers=attack_workers)
     if not as_json:
-        typer.echo("\n".join(_lines(planned, attacked)))
+        echo(*_lines(planned, attacked))
     saved = None if wanted is None else save_transfer_set(wanted, attacked.texts, provenance, force=force)
     if as_json:
-        typer.echo(json.dumps(_summary(planned, attacked, wanted, saved), indent=2, ensure_ascii=False))
+        echo_json(_summary(planned, attacked, wanted, saved))
     elif wanted is not None:
-        typer.echo(f"{'Transfer set:':<23} {wanted.path}, {saved} texts")
-        typer.echo(_how_to_use(planned, wanted))
+        echo(f"{'Transfer set:':<23} {wanted.path}, {saved} texts")
+        echo(_how_to_use(planned, wanted))
 
 
 def _budget(recipe: str) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchmark.command_line.echo import echo, echo_json
 from benchmark.command_line.options import AsJson, Plugins, load_plugins
 
 if TYPE_CHECKING:
@@ -41,12 +41,12 @@ def check_method(
     failed = [result for result in results if not result.passed]
     if as_json:
         facts = [{"check": r.check, "passed": r.passed, "meaning": r.meaning, "failure": r.failure} for r in results]
-        typer.echo(json.dumps({"method": canonical, "checks": facts}, indent=2, ensure_ascii=False))
+        echo_json({"method": canonical, "checks": facts})
     else:
-        typer.echo(f"{canonical}: {len(results) - len(failed)} of {len(results)} checks passed.")
+        echo(f"{canonical}: {len(results) - len(failed)} of {len(results)} checks passed.")
     raise typer.Exit(1 if failed else 0)
 
 
 def _print(result: CheckResult) -> None:
     word, explanation = ("ok    ", result.meaning) if result.passed else ("FAILED", str(result.failure))
-    typer.echo(f"{word}  {result.check}: {explanation}")
+    echo(f"{word}  {result.check}: {explanation}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from benchmark.command_line.echo import echo, echo_json
 from benchmark.command_line.options import AsJson, Mirror, Plugins, TransferSets, check_folder, load_plugins, names
 from benchmark.environment import MIRROR_VARIABLE
 from benchmark.errors import UserError
@@ -52,8 +52,8 @@ def fetch_data(
         raise UserError(f"--mirror {mirror}: is not a folder.")
     chosen = chosen_tasks(names("--task", task))
     wanted = wanted_files(chosen_sets(chosen, names("--set", set_)))
-    outcome = fetch(mirror, wanted, force=force, say=lambda line: typer.echo(line, err=True))
-    typer.echo("\n".join(_outcome(outcome, mirror)))
+    outcome = fetch(mirror, wanted, force=force, say=lambda line: echo(line, err=True))
+    echo(*_outcome(outcome, mirror))
     if outcome.failed:
         raise typer.Exit(1)
 
@@ -91,12 +91,12 @@ def check_data(
     check_folder("--mirror", mirror)
     check_folder("--transfer-sets", transfer_sets)
     chosen = chosen_tasks(names("--task", task), transfer_sets)
-    report = check(chosen, mirror, lambda line: typer.echo(line, err=True))
+    report = check(chosen, mirror, lambda line: echo(line, err=True))
     if as_json:
         counts = {"errors": report.count("error"), "notes": report.count("note")}
         _print_json({**counts, **asdict(report)})
     else:
-        typer.echo("\n".join(report_lines(report)))
+        echo(*report_lines(report))
     if report.count("error"):
         raise typer.Exit(1)
 
@@ -124,7 +124,7 @@ def show_data(
     if as_json:
         _print_json(_facts(shown))
     else:
-        typer.echo("\n".join(_examples(shown)))
+        echo(*_examples(shown))
 
 
 def _facts(shown: Shown) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def _facts(shown: Shown) -> dict[str, Any]:
 
 
 def _examples(shown: Shown) -> list[str]:
-    from benchmark.data.printable import printable
+    from benchmark.printable import printable
 
     item = shown.item
     sample = ", a sample" if shown.partial else ""
@@ -164,4 +164,4 @@ def _examples(shown: Shown) -> list[str]:
 
 def _print_json(facts: dict[str, Any]) -> None:
     # Characters beyond ASCII are escaped: texts may hold any, those that control a terminal included.
-    typer.echo(json.dumps(facts, indent=2))
+    echo_json(facts)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from benchmark.command_line.echo import echo, echo_json
 from benchmark.command_line.options import AsJson, Plugins, load_plugins
 from benchmark.environment import MIRROR_VARIABLE
 
@@ -42,9 +42,9 @@ def describe(
     if "attack" not in facts and name in (attacks := _attacks()):  # a method trains against the attack of its name
         facts["attack of the same name"] = attacks[name]()
     if as_json:
-        typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        echo_json(facts)
     else:
-        typer.echo("\n".join(_lines(facts)))
+        echo(*_lines(facts))
 
 
 Facts = Callable[[], dict[str, Any]]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import typer
 
+from benchmark.command_line.echo import echo, echo_json
 from benchmark.command_line.options import AsJson
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ def doctor(as_json: AsJson = False) -> None:
 
     findings = examine()
     if as_json:
-        typer.echo(json.dumps([finding.__dict__ for finding in findings], indent=2))
+        echo_json([finding.__dict__ for finding in findings])
     else:
         for finding in findings:
-            typer.echo(_line(finding))
+            echo(_line(finding))
     if any(finding.state == "missing" for finding in findings):
         raise typer.Exit(1)
 

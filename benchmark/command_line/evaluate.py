@@ -22,12 +22,16 @@ from benchmark.command_line.options import (
     Labels,
     MaxLength,
     Mirror,
+    PickledWeights,
     Plugins,
     Revision,
     TransferSets,
+    TrustRemoteCode,
+    UnpickleTaggers,
     check_folder,
     load_plugins,
     names,
+    trusted,
     use_mirror,
 )
 
@@ -58,6 +62,9 @@ def evaluate(
     transfer_sets: TransferSets = None,
     mirror: Mirror = None,
     out: Annotated[Path, typer.Option(help="Output folder.")] = Path("runs/evaluated"),
+    pickled_weights: PickledWeights = False,
+    trust_remote_code: TrustRemoteCode = False,
+    unpickle_taggers: UnpickleTaggers = False,
     plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
@@ -69,6 +76,7 @@ def evaluate(
     from benchmark.progress import Reporter
 
     load_plugins(plugin)
+    trust = trusted(pickled_weights=pickled_weights, remote_code=trust_remote_code, unpickle_taggers=unpickle_taggers)
     use_mirror(mirror)
     if mirror is not None:
         use_nltk_data(mirror / "nltk_data")
@@ -85,6 +93,7 @@ def evaluate(
         eval_sets=eval_set or (),
         transfer_sets=transfer_sets,
         mirror=mirror,
+        trust=trust,
     )
     execution = Execution(attack_workers=attack_workers)
     with Reporter() as reporter:

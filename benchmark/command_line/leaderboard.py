@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from benchmark.command_line.echo import echo
+
 
 def leaderboard(
     records: Annotated[list[Path], typer.Argument(help="Folders with records, such as runs/quickstart.")],
@@ -17,7 +19,7 @@ def leaderboard(
     from leaderboard.terminal import render_terminal
 
     written = publish(records, out or records[0])
-    typer.echo(render_terminal(written.leaderboard))
-    typer.echo("")
+    echo(*render_terminal(written.leaderboard).split("\n"))
+    echo("")
     for path in (written.markdown, written.csv, *written.pictures):
-        typer.echo(f"Wrote {path}")
+        echo(f"Wrote {path}")

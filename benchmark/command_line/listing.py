@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from benchmark.command_line.echo import echo, echo_json
 from benchmark.command_line.options import AsJson, Plugins, load_plugins
 
 
@@ -28,11 +28,11 @@ def list_things(
     load_plugins(plugin)
     lines = summaries(kind)
     if as_json:
-        typer.echo(json.dumps(lines, indent=2, ensure_ascii=False))
+        echo_json(lines)
         return
     width = max(map(len, lines), default=0)
     for name, summary in lines.items():
-        typer.echo(f"{name:<{width}}  {summary}".rstrip())
+        echo(f"{name:<{width}}  {summary}".rstrip())
 
 
 def summaries(kind: Kind) -> dict[str, str]:

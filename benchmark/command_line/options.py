@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.environment import MIRROR_VARIABLE, TRANSFER_SETS_VARIABLE
+from benchmark.environment import MIRROR_VARIABLE, TRANSFER_SETS_VARIABLE, UNPICKLE_TAGGERS_VARIABLE
 from benchmark.errors import UserError
+
+if TYPE_CHECKING:
+    from benchmark.trust import Trust
 
 Plugins = Annotated[
     list[Path] | None,
@@ -55,6 +59,26 @@ Labels = Annotated[
     ),
 ]
 
+PickledWeights = Annotated[
+    bool,
+    typer.Option(
+        "--pickled-weights", help="Read pytorch_model.bin where there are no safetensors: its tensors, nothing else."
+    ),
+]
+
+TrustRemoteCode = Annotated[
+    bool, typer.Option("--trust-remote-code", help="Run code that comes with the model; only where you trust it.")
+]
+
+UnpickleTaggers = Annotated[
+    bool,
+    typer.Option(
+        "--unpickle-taggers",
+        envvar=UNPICKLE_TAGGERS_VARIABLE,
+        help="Load flair's taggers, which checklist and clare need: pickles that can run code.",
+    ),
+]
+
 MaxLength = Annotated[int, typer.Option(help="Tokens; longer texts are cut.")]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
@@ -67,6 +91,15 @@ def load_plugins(files: Sequence[Path] | None) -> None:
     load_entry_points()
     for file in files or ():
         load_plugin(file)
+
+
+def trusted(*, pickled_weights: bool, remote_code: bool, unpickle_taggers: bool) -> Trust:
+    """What the user lets a model's files do; lets attacks, in every process of theirs, load what was asked for."""
+    from benchmark.trust import Trust
+
+    if unpickle_taggers:
+        os.environ[UNPICKLE_TAGGERS_VARIABLE] = "1"
+    return Trust(pickled_weights=pickled_weights, remote_code=remote_code)
 
 
 def use_mirror(mirror: Path | None) -> None:

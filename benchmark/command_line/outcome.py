@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
+from benchmark.command_line.echo import echo, echo_error, echo_json
 
 if TYPE_CHECKING:
     from benchmark.run import RunOutcome
@@ -29,7 +28,7 @@ def print_outcome(outcome: RunOutcome, folder: Path, between: str, as_json: bool
     from leaderboard.terminal import render_terminal
 
     if outcome.failed and not find_records(folder):
-        typer.echo(f"roast-bench: {folder}: no record could be written; nothing to show.", err=True)
+        echo_error(f"{folder}: no record could be written; nothing to show.")
         return 1
     written = publish([folder], folder)
     if as_json:
@@ -41,15 +40,15 @@ def print_outcome(outcome: RunOutcome, folder: Path, between: str, as_json: bool
             "csv": str(written.csv),
             "pictures": [str(picture) for picture in written.pictures],
         }
-        typer.echo(json.dumps(summary, indent=2))
+        echo_json(summary)
         return 1 if outcome.failed else 0
-    typer.echo(render_terminal(written.leaderboard))
-    typer.echo("")
+    echo(*render_terminal(written.leaderboard).split("\n"))
+    echo("")
     counts = {"finished": outcome.finished, "already finished": outcome.skipped, "failed": outcome.failed}
-    typer.echo("Cells: " + ", ".join(f"{len(those)} {what}" for what, those in counts.items() if those) + ".")
-    typer.echo(f"Leaderboard: {written.markdown}")
-    typer.echo(f"CSV:         {written.csv}")
+    echo("Cells: " + ", ".join(f"{len(those)} {what}" for what, those in counts.items() if those) + ".")
+    echo(f"Leaderboard: {written.markdown}")
+    echo(f"CSV:         {written.csv}")
     for picture in written.pictures:
-        typer.echo(f"Picture:     {picture}")
-    typer.echo(f"Records:     {folder}/<task>/{between}/seed-<n>-<hash>/record.json")
+        echo(f"Picture:     {picture}")
+    echo(f"Records:     {folder}/<task>/{between}/seed-<n>-<hash>/record.json")
     return 1 if outcome.failed else 0

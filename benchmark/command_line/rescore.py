@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from benchmark.command_line.echo import echo, echo_error, echo_json
 from benchmark.command_line.options import AsJson, Plugins
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ def rescore(
     with Reporter() as reporter, reporter.phase("scoring, records", len(paths)):
         outcome = rescore_records(paths, dry_run=dry_run, on_record=reporter.advance)
     if as_json:
-        typer.echo(json.dumps(_as_json(outcome, dry_run), indent=2))
+        echo_json(_as_json(outcome, dry_run))
     else:
         _print(outcome, folders, dry_run)
     for reason in outcome.refused.values():
-        typer.echo(f"roast-bench: {' '.join(reason.split())}", err=True)
+        echo_error(reason)
     raise typer.Exit(2 if outcome.refused else 0)
 
 
@@ -50,20 +50,20 @@ def _print(outcome: Rescoring, folders: list[Path], dry_run: bool) -> None:
         with_new += bool(new)
         known = [change for change in rescored.changes if change.old is not None]
         if known:
-            typer.echo(str(rescored.path))
+            echo(str(rescored.path))
         for change in known:
-            typer.echo(f"  {change.set_name}, {change.metric}: {_old_to_new(change)}")
+            echo(f"  {change.set_name}, {change.metric}: {_old_to_new(change)}")
     if new_metrics:
-        typer.echo(f"New metrics in {with_new:,} records: {', '.join(new_metrics)}.")
+        echo(f"New metrics in {with_new:,} records: {', '.join(new_metrics)}.")
     counts = {
         "would change" if dry_run else "rewritten": len(outcome.changed),
         "unchanged": len(outcome.unchanged),
         "of failed cells passed over": len(outcome.failed_cells),
         "left as they were": len(outcome.refused),
     }
-    typer.echo("Records: " + ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) + ".")
+    echo("Records: " + ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) + ".")
     if outcome.changed and not dry_run:
-        typer.echo(f"Regenerate the leaderboard: roast-bench leaderboard {' '.join(map(str, folders))}")
+        echo(f"Regenerate the leaderboard: roast-bench leaderboard {' '.join(map(str, folders))}")
 
 
 def _old_to_new(change: Change) -> str:

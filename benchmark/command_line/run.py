@@ -15,22 +15,38 @@ from benchmark.command_line.attack_options import (
     AttackWorkers,
     chosen_attacks,
 )
+from benchmark.command_line.executor_options import (
+    CellCpus,
+    CellGpus,
+    Executor,
+    ExecutorName,
+    OnCluster,
+    RayAddress,
+    chosen_cluster,
+)
 from benchmark.command_line.options import (
     AsJson,
     EvalSets,
     Mirror,
+    PickledWeights,
     Plugins,
     TransferSets,
+    TrustRemoteCode,
+    UnpickleTaggers,
     check_folder,
     load_plugins,
     names,
+    trusted,
     use_mirror,
     whole_numbers,
 )
+from benchmark.command_line.plan_options import Plan, PricePerHour, TimesFrom, check_plan_options, print_plan
 from benchmark.errors import UserError
 from benchmark.execution import Execution
+from benchmark.processes import started_processes
 
 if TYPE_CHECKING:
+    from benchmark.executors.cell_description import PlannedFrom
     from benchmark.plan import Cell
     from benchmark.suite import Suite
 
@@ -79,13 +95,30 @@ def run(
             metavar="STEPS", min=1, help="Save training every so many steps, not only at the end of an epoch."
         ),
     ] = None,
+    executor: Executor = ExecutorName.LOCAL,
+    ray_address: RayAddress = None,
+    cell_cpus: CellCpus = None,
+    cell_gpus: CellGpus = None,
+    plan_only: Plan = False,
+    price_per_hour: PricePerHour = None,
+    times_from: TimesFrom = None,
+    pickled_weights: PickledWeights = False,
+    trust_remote_code: TrustRemoteCode = False,
+    unpickle_taggers: UnpickleTaggers = False,
     plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
     """Train and score a suite: skip finished cells, resume broken ones, print the leaderboard."""
+    from benchmark.executors.cell_description import PlannedFrom
     from benchmark.plan import parse_assignments, plan
 
+    check_plan_options(plan_only, price_per_hour, times_from)
+    cluster = chosen_cluster(executor, ray_address, cell_cpus, cell_gpus)
+    processes = started_processes()
+    if processes.size > 1 and (plan_only or cluster is not None):
+        raise UserError(f"{'--plan' if plan_only else '--executor ray'} is for one process; start it without torchrun.")
     load_plugins(plugin)
+    trust = trusted(pickled_weights=pickled_weights, remote_code=trust_remote_code, unpickle_taggers=unpickle_taggers)
     training = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -109,9 +142,29 @@ def run(
     use_mirror(mirror)
     check_folder("--transfer-sets", transfer_sets)
     folder = out or Path("runs") / chosen.name
-    cells = plan(chosen, mirror, eval_sets=eval_set or (), transfer_sets=transfer_sets)
-    execution = Execution(keep_model=keep_model, attack_workers=attack_workers, checkpoint_every=checkpoint_every)
-    raise typer.Exit(_run(cells, folder, mirror, execution, as_json))
+    cells = plan(chosen, mirror, eval_sets=eval_set or (), transfer_sets=transfer_sets, trust=trust)
+    execution = Execution(
+        keep_model=keep_model,
+        attack_workers=attack_workers,
+        checkpoint_every=checkpoint_every,
+        processes=processes,
+    )
+    if plan_only:
+        print_plan(
+            cells, folder, mirror, execution, price_per_hour=price_per_hour, times_from=times_from, as_json=as_json
+        )
+        return
+    if cluster is None:
+        raise typer.Exit(_run(cells, folder, mirror, execution, as_json))
+    made_from = PlannedFrom(
+        suite=chosen,
+        plugins=plugin or (),
+        eval_sets=eval_set or (),
+        transfer_sets=transfer_sets,
+        mirror=mirror,
+        trust=trust,
+    )
+    raise typer.Exit(_run_on_cluster(cells, folder, made_from, execution, cluster, as_json))
 
 
 def _chosen(
@@ -155,9 +208,38 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 
 def _run(cells: list[Cell], folder: Path, mirror: Path | None, execution: Execution, as_json: bool) -> int:
     from benchmark.command_line.outcome import print_outcome
+    from benchmark.following import follow
     from benchmark.progress import Reporter
     from benchmark.run import run_cells
 
+    if not execution.processes.leads:
+        follow(cells, folder, mirror=mirror, execution=execution)
+        return 0
     with Reporter() as reporter:
         outcome = run_cells(cells, folder, reporter, mirror=mirror, execution=execution)
+    return print_outcome(outcome, folder, "<backbone>/<method>", as_json)
+
+
+def _run_on_cluster(
+    cells: list[Cell],
+    folder: Path,
+    made_from: PlannedFrom,
+    execution: Execution,
+    cluster: OnCluster,
+    as_json: bool,
+) -> int:
+    from benchmark.command_line.outcome import print_outcome
+    from benchmark.executors.ray_run import run_on_ray
+    from benchmark.executors.remote_reporter import ManyCellsReporter
+
+    with ManyCellsReporter() as reporter:
+        outcome = run_on_ray(
+            cells,
+            folder,
+            reporter,
+            made_from=made_from,
+            execution=execution,
+            declared=cluster.declared,
+            address=cluster.address,
+        )
     return print_outcome(outcome, folder, "<backbone>/<method>", as_json)

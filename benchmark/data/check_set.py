@@ -37,8 +37,7 @@ def class_counts(labels: Sequence[str], examples: Examples) -> dict[str, int]:
 
 def word_counts(examples: Examples) -> Lengths:
     """Median, 95th percentile (both by nearest rank) and maximum of the words of each row; it must have rows."""
-    columns = [[len(text.split()) for text in column] for column in examples.columns()]
-    words = sorted(map(sum, zip(*columns, strict=True)))
+    words = sorted(sum(len(text.split()) for text in texts) for texts in examples.rows())
     median, percentile_95 = (words[math.ceil(len(words) * percent / 100) - 1] for percent in (50, 95))
     return Lengths(median=median, percentile_95=percentile_95, longest=words[-1])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,7 +27,7 @@ class LoadedSet:
     @cached_property
     def without_text(self) -> Sequence[int]:
         """Numbers, from 1, of the rows that lack a text."""
-        rows = enumerate(zip(*self.examples.columns(), strict=True), start=1)
+        rows = enumerate(self.examples.rows(), start=1)
         return [row for row, texts in rows if not all(isinstance(text, str) and text.strip() for text in texts)]
 
     @cached_property
@@ -40,12 +41,12 @@ class LoadedSet:
         return len(self.examples) > 0 and not self.without_text
 
     @cached_property
-    def keys(self) -> Sequence[str]:
-        """What makes texts the same, row by row: letters and digits, case ignored."""
-        return self.examples.keys()
+    def keys(self) -> Sequence[bytes]:
+        """What makes texts the same, row by row: a hash of letters and digits, case ignored."""
+        return [hashlib.sha256(key.encode(errors="surrogatepass")).digest() for key in self.examples.each_key()]
 
     @cached_property
-    def distinct_keys(self) -> frozenset[str]:
+    def distinct_keys(self) -> frozenset[bytes]:
         """The keys, each once."""
         return frozenset(self.keys)
 

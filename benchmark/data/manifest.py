@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import from_json
 
 from benchmark.errors import UserError
+from leaderboard.read_bounded import read_bounded
 from leaderboard.replace_file import replace_file
 from tasks.mirror import MANIFEST
 
@@ -47,7 +49,7 @@ class Manifest:
         self.path = mirror / MANIFEST
         self.content: dict[str, Any] = {"format": FORMAT, "datasets": []}
         try:
-            self.content = json.loads(self.path.read_text(encoding="utf-8"))
+            self.content = from_json(read_bounded(self.path))
         except FileNotFoundError:
             return
         except (OSError, ValueError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmark.data.findings import Finding, Report, SetReport
-from benchmark.data.printable import printable
+from benchmark.printable import printable
 
 EXAMPLE = 80
 """Characters of an example text to show."""

@@ -7,34 +7,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from restored_registries import restored_registries
+from tiny_cells import PLUGIN, run_arguments, write_tiny_bert
 
 torch.set_num_threads(1)  # the models are tiny: more threads only wait for each other
-
-GOOD = ["fine", "good", "great", "lovely", "superb"]
-BAD = ["awful", "bad", "dull", "poor", "weak"]
-OTHER = ["the", "film", "is", "a", "very", "plot", "and", "matrix", "tensor", "gradient", "kernel"]
-
-PLUGIN = Path(__file__).with_name("example_plugin.py")
-"""A method and a task of one's own, as a user writes them."""
 
 
 @pytest.fixture(autouse=True)
 def registries_restored() -> Iterator[None]:
     """What a test registers is gone afterwards."""
-    from benchmark.attacks import attacks
-    from benchmark.plugins import plugin_sources
-    from methods import methods, short_names
-    from tasks import tasks
-
-    kept = [(registry, dict(registry)) for registry in (methods, short_names, tasks, attacks, plugin_sources)]
-    modules = set(sys.modules)
-    yield
-    for registry, content in kept:
-        registry.clear()
-        registry.update(content)
-    for name in set(sys.modules) - modules:
-        if name.startswith("roast_bench_plugin"):
-            del sys.modules[name]
+    with restored_registries():
+        yield
 
 
 @pytest.fixture
@@ -48,17 +31,7 @@ def plugin(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random two-layer BERT with a word-level vocabulary, as a folder."""
-    from transformers import BertConfig, BertModel, BertTokenizerFast
-
-    folder = tmp_path_factory.mktemp("backbones") / "tiny-bert"
-    folder.mkdir()
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *GOOD, *BAD, *OTHER]
-    (folder / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
-    BertTokenizerFast(vocab_file=str(folder / "vocab.txt"), model_max_length=64).save_pretrained(folder)
-    torch.manual_seed(0)
-    shape = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
-    BertModel(BertConfig(vocab_size=len(words), max_position_embeddings=64, **shape)).save_pretrained(folder)
-    return folder
+    return write_tiny_bert(tmp_path_factory.mktemp("backbones") / "tiny-bert")
 
 
 @dataclass(frozen=True)
@@ -88,24 +61,4 @@ def roast_bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
 @pytest.fixture
 def tiny_run(plugin: Path, tiny_backbone: Path, tmp_path: Path) -> list[object]:
     """Arguments of a run of seconds: task tiny on the tiny backbone."""
-    return [
-        "run",
-        "--plugin",
-        plugin,
-        "--task",
-        "tiny",
-        "--backbone",
-        tiny_backbone,
-        "--epochs",
-        2,
-        "--batch-size",
-        8,
-        "--learning-rate",
-        0.003,
-        "--attack",
-        "none",
-        "--max-length",
-        64,
-        "--out",
-        tmp_path / "out",
-    ]
+    return run_arguments(plugin, tiny_backbone, tmp_path / "out")

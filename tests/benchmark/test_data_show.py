@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from benchmark.data.printable import printable
+from benchmark.printable import printable
 from tasks import DataError, EvaluationSet, Examples, Projection, Role, Task, Unavailable, register_task
 from tasks.sources import Loaded
 from tasks.splits import sample

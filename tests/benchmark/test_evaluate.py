@@ -315,7 +315,7 @@ def test_code_inside_a_checkpoint_never_runs(evaluate, checkpoint, tmp_path, mon
     }
     path.write_text(json.dumps(content), encoding="utf-8")
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("it asked"))
-    assert_one_line(evaluate(checkpoint), "configuration cannot be loaded")
+    assert_one_line(evaluate(checkpoint), "code of its own", "--trust-remote-code")
     assert not (tmp_path / "ran").exists()
 
 

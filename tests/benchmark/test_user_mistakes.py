@@ -169,7 +169,9 @@ def test_code_inside_a_backbone_folder_never_runs(roast_bench, tiny_run, tiny_ba
     settings |= {"tokenizer_class": "Mine", "auto_map": {"AutoTokenizer": ["mine.Mine", None]}}
     path.write_text(json.dumps(settings), encoding="utf-8")
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("it asked"))
-    assert_one_line(roast_bench(*tiny_run, "--method", "vanilla", "--backbone", folder), "tokenizer cannot be loaded")
+    assert_one_line(
+        roast_bench(*tiny_run, "--method", "vanilla", "--backbone", folder), "code of its own", "--trust-remote-code"
+    )
     assert not (tmp_path / "ran").exists()
 
 

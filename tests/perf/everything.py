@@ -52,6 +52,8 @@ SCRIPTS = {
     "leaderboard_from_records": Script("Leaderboard from records"),
     "stored_logits_scoring": Script("Scoring of stored logits"),
     "sweep_growth": Script("Growth of a sweep"),
+    "sweep_workers": Script("A sweep on a Ray cluster: two workers against one"),
+    "plan_estimate": Script("Estimates of --plan against what a run takes"),
     "quickstart": Script("The quickstart"),
 }
 

@@ -31,6 +31,7 @@ from benchmark.attacks.outcome import AttackOutcome
 from benchmark.attacks.resources import require_resources
 from benchmark.attacks.run import run_attack
 from benchmark.attacks.textattack_offline import import_textattack
+from benchmark.environment import UNPICKLE_TAGGERS_VARIABLE
 
 WORDS = [word for cluster in CLUSTERS for word in cluster]
 
@@ -167,6 +168,7 @@ def stand_ins(stand_in_files: Path, monkeypatch: pytest.MonkeyPatch, nltk_data: 
     monkeypatch.setattr(utils, "GLOBAL_OBJECTS", {})
     monkeypatch.setattr(utils.strings, "_flair_taggers", {})
     monkeypatch.setattr(flair, "cache_root", stand_in_files / "flair")
+    monkeypatch.setenv(UNPICKLE_TAGGERS_VARIABLE, "1")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(stand_in_files / "hub"))
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(stand_in_files / "tfhub"))
     monkeypatch.syspath_prepend(stand_in_files / "modules")

@@ -19,7 +19,7 @@ def printable(text: str, longest: int | None = None) -> str:
         longest: characters to show; a longer text is cut, and its length is said. None: all.
     """
     shown = text if longest is None else text[:longest]
-    signs = "".join(_sign(character) for character in shown)
+    signs = shown if shown.isprintable() else "".join(_sign(character) for character in shown)
     return signs if len(shown) == len(text) else f"{signs}… ({len(text):,} characters)"
 
 
