@@ -1,4 +1,4 @@
-"""How cells are carried out: nothing here is part of what a cell is, or changes its result."""
+"""How cells are carried out: nothing here is part of what a cell is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmark.processes import ONE_PROCESS, Processes
 
 @dataclass(frozen=True, kw_only=True)
 class Execution:
-    """Choices of one run that leave its records' scores as they are."""
+    """Choices of one run; all but `processes` leave scores as they are."""
 
     keep_model: bool = False
     """Also save each fine-tuned model and its tokenizer."""

@@ -207,7 +207,7 @@ def fine_tune(
     trainer = _CellTrainer(
         model=model,
         method=method,
-        args=_arguments(settings, seed, checkpoints, processes.size),
+        args=training_arguments(settings, seed, checkpoints, processes.size),
         train_dataset=training_tokens,
         # Accuracy does not depend on the order, and batches of similar length need less padding.
         eval_dataset=_InOrder(selection_tokens, selection_tokens.by_length()),
@@ -226,7 +226,9 @@ def fine_tune(
     return _summary(trainer, settings, resumed=last_checkpoint is not None)
 
 
-def _arguments(settings: TrainingSettings, seed: int, checkpoints: Path, processes: int = 1) -> TrainingArguments:
+def training_arguments(
+    settings: TrainingSettings, seed: int, checkpoints: Path, processes: int = 1
+) -> TrainingArguments:
     # Otherwise this variable, which an earlier training or a launcher may have set, would decide the precision.
     os.environ["ACCELERATE_MIXED_PRECISION"] = {"fp32": "no"}.get(settings.precision, settings.precision)
     arguments = TrainingArguments(

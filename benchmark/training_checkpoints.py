@@ -70,7 +70,7 @@ def last_whole_checkpoint(folder: Path, say: Callable[[str], None]) -> Path | No
     for step, path in sorted(numbered.items()):
         if not (path / CHECKSUMS).is_file():
             shutil.rmtree(path)
-        elif problem := _problem(path):
+        elif problem := damage_of(path):
             set_aside(path, problem, say, folder.parent)
         else:
             whole[step] = path
@@ -89,7 +89,7 @@ def best_beside(best: str | None, folder: Path) -> str | None:
     return None if best is None else str(folder / Path(best).name)
 
 
-def _problem(checkpoint: Path) -> str | None:
+def damage_of(checkpoint: Path) -> str | None:
     """What is wrong with a checkpoint that was whole once."""
     try:
         expected = from_json(read_bounded(checkpoint / CHECKSUMS))

@@ -15,7 +15,7 @@ from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_pt_utils import get_length_grouped_indices
 
 from benchmark.dry_run.clock import Clock
-from benchmark.fine_tuning import TokenizedExamples, _arguments
+from benchmark.fine_tuning import TokenizedExamples, training_arguments
 from methods import methods
 from methods.trainer import MethodTrainer
 from tasks.loading import DATA_SEED
@@ -132,7 +132,7 @@ def _step_seconds(
     folder: Path,
 ) -> list[float]:
     """Seconds of a step on each of the batches, the first always, until the time is over."""
-    arguments = _arguments(settings, DATA_SEED, folder)
+    arguments = training_arguments(settings, DATA_SEED, folder)
     arguments.per_device_train_batch_size = len(batches[0])
     arguments.gradient_accumulation_steps = 1
     arguments.max_steps = len(batches)

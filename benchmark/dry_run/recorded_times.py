@@ -37,11 +37,15 @@ SHAPING = (
 """Training settings that a step's time depends on; epochs and learning rates are not among them."""
 
 
+SPEED = ("device", "processor", "threads", "processes")
+"""What of a machine times hang on."""
+
+
 def usable_records(folders: Sequence[Path], here: Machine) -> list[Record]:
     """Finished records below the folders whose times hold on this machine.
 
     A resumed training's record holds the times of its last part alone and is passed over, as is one of another
-    device, processor or number of threads.
+    device, processor or number of threads or processes.
 
     Raises:
         UserError: another version of roast-bench wrote a record.
@@ -55,7 +59,8 @@ def usable_records(folders: Sequence[Path], here: Machine) -> list[Record]:
         except RecordError as error:
             raise UserError(str(error)) from None
         made_here = all(
-            getattr(record.machine, what) == getattr(here, what) for what in ("device", "processor", "threads")
+            getattr(record.machine, what) == getattr(here, what)
+            for what in ("device", "processor", "threads", "processes")
         )
         if record.status == "finished" and record.training is not None and not record.training.resumed and made_here:
             found.append(record)

@@ -63,10 +63,10 @@ def with_checkpoint(state: State, cell: Cell, out: Path, steps: int) -> State:
 
 def last_step(folder: Path) -> int:
     """Optimizer steps that the last whole checkpoint of a cell's folder holds; 0 where there is none."""
-    from benchmark.training_checkpoints import CHECKSUMS, NAME, _problem, checkpoint_folder
+    from benchmark.training_checkpoints import CHECKSUMS, NAME, checkpoint_folder, damage_of
 
     numbered = {
         int(found[1]): path for path in checkpoint_folder(folder, 1).glob("*") if (found := NAME.fullmatch(path.name))
     }
-    whole = (step for step, path in numbered.items() if (path / CHECKSUMS).is_file() and _problem(path) is None)
+    whole = (step for step, path in numbered.items() if (path / CHECKSUMS).is_file() and damage_of(path) is None)
     return max(whole, default=0)
