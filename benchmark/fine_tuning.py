@@ -229,6 +229,7 @@ def fine_tune(
 def training_arguments(
     settings: TrainingSettings, seed: int, checkpoints: Path, processes: int = 1
 ) -> TrainingArguments:
+    """The Trainer's arguments for a cell; sets the environment's precision and, for several processes, device."""
     # Otherwise this variable, which an earlier training or a launcher may have set, would decide the precision.
     os.environ["ACCELERATE_MIXED_PRECISION"] = {"fp32": "no"}.get(settings.precision, settings.precision)
     arguments = TrainingArguments(
