@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,6 @@ from benchmark.fine_tuning import fine_tune
 from benchmark.peak_memory import peak_memory_bytes, reset_peak_memory
 from benchmark.plan import Cell
 from benchmark.planned import Planned
-from benchmark.predicted_sets import forget_predicted_sets
 from benchmark.prediction import Predictor
 from benchmark.processes import Order, Work
 from benchmark.progress import Reporter
@@ -119,10 +117,3 @@ def origin(cell: Planned, started: str, processes: int = 1) -> dict[str, Any]:
         "machine": machine(processes),
         "started": started,
     }
-
-
-def remove_working_files(folder: Path) -> None:
-    """Remove what only an unfinished cell needs."""
-    for checkpoints in checkpoint_folders(folder):
-        shutil.rmtree(checkpoints, ignore_errors=True)
-    forget_predicted_sets(folder)

@@ -20,6 +20,8 @@ from benchmark.plan import Cell
 from benchmark.processes import ONE_PROCESS, Processes, Work
 from benchmark.progress import Reporter
 from benchmark.shared_cells import in_turn
+from benchmark.work_lock import work_lock
+from benchmark.working_files import has_working_files, remove_working_files
 from leaderboard.checksum import with_checksum
 from leaderboard.record import Failure, Record
 from leaderboard.replace_file import remove_unfinished, replace_file
@@ -63,6 +65,11 @@ def run_cells(
     skipped: list[Cell] = []
     for cell in cells:
         (skipped if out / cell.record_path in done else pending).append(cell)
+    for folder, name in ((out / cell.folder, cell.config_hash) for cell in skipped):
+        if has_working_files(folder):  # of a run that was killed when it had written the record
+            with work_lock(name, out) as free:
+                if free:
+                    remove_working_files(folder)
     if execution.keep_model and skipped:
         reporter.say(f"--keep-model: {len(skipped)} cells are finished already; their models were not kept.")
     if not pending:
@@ -143,8 +150,6 @@ def leave_record(
 
     Whoever calls holds the cell's lock.
     """
-    from benchmark.cell import remove_working_files
-
     remove_unfinished(out / cell.folder)
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     try:

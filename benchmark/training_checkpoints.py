@@ -58,8 +58,8 @@ def write_checksums(checkpoint: Path, processes: int = 1) -> None:
 def last_whole_checkpoint(folder: Path, say: Callable[[str], None]) -> Path | None:
     """The checkpoint that training can go on from; None where there is none.
 
-    Those whose writing was interrupted are removed, and so are those after the one to go on from. Damaged ones are set
-    aside, beside the folder.
+    Those whose writing or removal was interrupted are removed, and so are those after the one to go on from. Damaged
+    ones are set aside, beside the folder.
 
     Args:
         folder: where the Trainer puts its checkpoints; it need not exist.
@@ -68,7 +68,7 @@ def last_whole_checkpoint(folder: Path, say: Callable[[str], None]) -> Path | No
     numbered = {int(found[1]): path for path in folder.glob("*") if (found := NAME.fullmatch(path.name))}
     whole: dict[int, Path] = {}
     for step, path in sorted(numbered.items()):
-        if not (path / CHECKSUMS).is_file():
+        if not _is_complete(path):
             shutil.rmtree(path)
         elif problem := damage_of(path):
             set_aside(path, problem, say, folder.parent)
@@ -87,6 +87,17 @@ def last_whole_checkpoint(folder: Path, say: Callable[[str], None]) -> Path | No
 def best_beside(best: str | None, folder: Path) -> str | None:
     """Where the best checkpoint is now; a state holds the path of where the folder was when it was written."""
     return None if best is None else str(folder / Path(best).name)
+
+
+def _is_complete(checkpoint: Path) -> bool:
+    """Whether neither the writing nor the removal of a checkpoint was interrupted: no file is missing."""
+    try:
+        names = list(from_json(read_bounded(checkpoint / CHECKSUMS)))
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, TypeError):
+        return True  # but damaged
+    return all((checkpoint / str(name)).is_file() for name in names)
 
 
 def damage_of(checkpoint: Path) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,9 @@ from benchmark.errors import UserError
 
 LOCKS = ".locks"
 """Folder of an output folder that holds a lock file for each piece of work; the files stay, and mean nothing."""
+
+PAUSE = 0.05
+"""Seconds between two tries where a lock is waited for."""
 
 
 @contextmanager
@@ -41,3 +45,14 @@ def work_lock(name: str, out: Path) -> Iterator[bool]:
         yield True
     finally:
         lock.release()
+
+
+@contextmanager
+def awaited_lock(name: str, out: Path) -> Iterator[None]:
+    """As `work_lock`, but wait until the work can be had."""
+    while True:
+        with work_lock(name, out) as free:
+            if free:
+                yield
+                return
+        time.sleep(PAUSE)

@@ -237,7 +237,8 @@ def read_record(path: Path) -> Record:
     """Read and validate one record file.
 
     Raises:
-        DamagedRecordError: the file is not JSON, is not what its checksum says, or does not follow the schema.
+        DamagedRecordError: the file is not JSON or no record, is not what its checksum says, or does not follow the
+            schema.
         RecordError: the file cannot be read, or is of another version of the schema.
     """
     try:
@@ -248,7 +249,11 @@ def read_record(path: Path) -> Record:
         content = from_json(text)
     except ValueError as error:
         raise DamagedRecordError(f"{path}: is not JSON ({error}); move it away and run the cell again.") from None
-    version = content.get("schema_version") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or "schema_version" not in content:
+        raise DamagedRecordError(
+            f"{path}: is no record, for it has no schema_version; move it away and run the cell again."
+        )
+    version = content["schema_version"]
     if version != SCHEMA_VERSION:
         raise RecordError(
             f"{path}: schema_version is {one_line(repr(version))}, this roast-bench reads {SCHEMA_VERSION}; "

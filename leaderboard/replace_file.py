@@ -28,9 +28,14 @@ def replace_file(path: Path, content: bytes) -> None:
     _sync_folder(path.parent)
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Remove what writers that were killed left below a folder, in which nobody may be writing now."""
-    for path in folder.rglob(TEMPORARY):
+def remove_unfinished(folder: Path, *, below: bool = True) -> None:
+    """Remove what writers that were killed left in a folder, in which nobody may be writing now.
+
+    Args:
+        folder: the folder, which need not exist.
+        below: also in all folders below it.
+    """
+    for path in folder.rglob(TEMPORARY) if below else folder.glob(TEMPORARY):
         path.unlink(missing_ok=True)
 
 

@@ -24,13 +24,17 @@ def print_outcome(outcome: RunOutcome, folder: Path, between: str, as_json: bool
         The exit code: 1 where a cell failed.
     """
     from benchmark.publish import publish
+    from benchmark.work_lock import awaited_lock
     from leaderboard.record import find_records
+    from leaderboard.replace_file import remove_unfinished
     from leaderboard.terminal import render_terminal
 
     if outcome.failed and not find_records(folder):
         echo_error(f"{folder}: no record could be written; nothing to show.")
         return 1
-    written = publish([folder], folder)
+    with awaited_lock("leaderboard", folder):
+        remove_unfinished(folder, below=False)
+        written = publish([folder], folder)
     if as_json:
         summary = {
             "finished": [str(cell.folder) for cell in outcome.finished],

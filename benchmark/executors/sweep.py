@@ -233,7 +233,7 @@ class Sweep:
         attempt.arrival.take(part)
         if not attempt.arrival.complete:
             return
-        from benchmark.cell import remove_working_files
+        from benchmark.working_files import remove_working_files
 
         record = attempt.arrival.put_in_place()
         if record.status == "finished":

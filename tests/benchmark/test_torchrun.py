@@ -13,11 +13,12 @@ import pytest
 from compared import unlike
 from tiny_cells import PLUGIN, environment, write_tiny_bert
 
-from benchmark.cell import _checkpoint, remove_working_files
+from benchmark.cell import _checkpoint
 from benchmark.command_line.several_processes import check_verb
 from benchmark.errors import UserError
 from benchmark.processes import ONE_PROCESS, Processes, started_processes
 from benchmark.stored_logits import read_logits
+from benchmark.working_files import remove_working_files
 from leaderboard.record import Record, read_record
 from methods.agreement import Agreement
 

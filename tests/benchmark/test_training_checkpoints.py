@@ -56,15 +56,17 @@ def test_a_changed_one_is_set_aside(checkpoints, said, name):
     assert name in line
 
 
-@pytest.mark.parametrize("damage", ["missing", "checksums"])
-def test_a_missing_file_and_broken_checksums_are_damage_too(checkpoints, said, damage):
-    path = checkpoints / "checkpoint-30"
-    if damage == "missing":
-        (path / "model.safetensors").unlink()
-    else:
-        (path / CHECKSUMS).write_text("[1]", encoding="utf-8")
+def test_broken_checksums_are_damage_too(checkpoints, said):
+    (checkpoints / "checkpoint-30" / CHECKSUMS).write_text('{"model.safetensors": 1}', encoding="utf-8")
     assert last_whole_checkpoint(checkpoints, said.append) == checkpoints / "checkpoint-20"
     assert len(said) == 1
+
+
+def test_one_whose_removal_was_interrupted_is_removed(checkpoints, said):
+    (checkpoints / "checkpoint-10" / "model.safetensors").unlink()
+    assert last_whole_checkpoint(checkpoints, said.append) == checkpoints / "checkpoint-30"
+    assert not (checkpoints / "checkpoint-10").exists()
+    assert said == []
 
 
 def test_a_checkpoint_is_useless_without_the_best_one(checkpoints, said):

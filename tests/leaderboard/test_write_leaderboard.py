@@ -126,7 +126,7 @@ def test_a_folder_without_records_is_named(
     ("damage", "message"),
     [
         (lambda text: text.replace('"schema_version": 1', '"schema_version": 99'), "schema_version is 99"),
-        (lambda text: text.replace('"schema_version": 1,', ""), "schema_version is None"),
+        (lambda text: text.replace('"schema_version": 1,', ""), "is no record, for it has no schema_version"),
         (lambda text: text[:200], "is not JSON"),
         (lambda text: "[" * 100_000, "is not JSON"),
         (lambda text: text.replace('"value": 90.0', '"value": NaN'), "finite number"),
