@@ -53,7 +53,7 @@ def usable_record(path: Path, say: Callable[[str], None], cell: Planned | None =
     try:
         record = read_record(path)
     except DamagedRecordError as error:
-        set_aside(path, str(error).removeprefix(f"{path}: "), say)
+        set_aside(path, str(error).removeprefix(f"{path}: ").partition("; move it away")[0], say)
         return None
     except RecordError as error:
         raise UserError(str(error)) from None

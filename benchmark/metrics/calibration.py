@@ -131,8 +131,8 @@ def calibration_error_cross_fitted(logits: ArrayLike, labels: ArrayLike, seed: i
         raise UndefinedMetric(f"the cross-fitted calibration error needs {FOLDS} examples or more, not {rows}")
     # RandomState, because NumPy has frozen its stream; that of default_rng may change between releases.
     order = np.random.RandomState(seed).permutation(rows)
-    shuffled = scores[order]
-    correct = shuffled.argmax(axis=1) == truth[order]
+    scores, truth = scores[order], truth[order]  # and no longer as they came: a set may have millions of rows
+    correct = scores.argmax(axis=1) == truth
     fold_size = rows // FOLDS
     in_folds = slice(0, FOLDS * fold_size)
     fold_of = np.repeat(np.arange(FOLDS), fold_size)
@@ -140,7 +140,7 @@ def calibration_error_cross_fitted(logits: ArrayLike, labels: ArrayLike, seed: i
     # Every row is in ten of the subsets below, so its bin and its gap are found once for each temperature.
     binned = []
     fold_errors = []
-    for confidence in largest_probabilities(shuffled, TEMPERATURES):
+    for confidence in largest_probabilities(scores, TEMPERATURES):
         bin_of, gap = _bins_of(confidence, BINS), correct - confidence
         binned.append((bin_of.astype(np.int8), gap))
         gaps = np.bincount(fold_of * BINS + bin_of[in_folds], weights=gap[in_folds], minlength=FOLDS * BINS)

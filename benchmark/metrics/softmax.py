@@ -80,4 +80,5 @@ def _exponentials(below_largest: NDArray[np.float64], temperature: float) -> NDA
     if not (math.isfinite(temperature) and temperature > 0):
         raise ValueError(f"temperature must be a positive finite number, not {temperature}")
     with np.errstate(over="ignore"):
-        return np.asarray(np.exp(below_largest / temperature), dtype=np.float64)
+        scaled = below_largest / temperature
+    return np.exp(scaled, out=scaled)
