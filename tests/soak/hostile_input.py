@@ -96,13 +96,18 @@ _writes = _Writes()
 
 @contextmanager
 def nothing_written_outside(folder: Path) -> Iterator[None]:
-    """Within the block, files are written below the folder alone, also where links lead."""
+    """Within the block, files are written below the folder alone, also where links lead.
+
+    Python's own cache of the modules that the first examples import is not written meanwhile: it is no doing of theirs.
+    """
     root = os.path.realpath(folder)
+    caching, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     _writes.paths = []
     try:
         yield
     finally:
         paths, _writes.paths = _writes.paths, None
+        sys.dont_write_bytecode = caching
     for path in paths:
         place = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
         assert place == os.devnull or os.path.commonpath([root, place]) == root, f"written outside: {path!r}"
