@@ -59,19 +59,7 @@ def run_cells(
     Raises:
         UserError: the output folder cannot be written, a record there cannot be used, or data cannot be had.
     """
-    make_writable(out)
-    done = finished_records(out, cells, reporter.say)
-    pending: list[Cell] = []
-    skipped: list[Cell] = []
-    for cell in cells:
-        (skipped if out / cell.record_path in done else pending).append(cell)
-    for folder, name in ((out / cell.folder, cell.config_hash) for cell in skipped):
-        if has_working_files(folder):  # of a run that was killed when it had written the record
-            with work_lock(name, out) as free:
-                if free:
-                    remove_working_files(folder)
-    if execution.keep_model and skipped:
-        reporter.say(f"--keep-model: {len(skipped)} cells are finished already; their models were not kept.")
+    pending, skipped = pending_and_finished(cells, out, reporter, execution)
     if not pending:
         return RunOutcome((), tuple(skipped), ())
     processes = execution.processes
@@ -98,6 +86,30 @@ def run_cells(
         if sets:
             reporter.say(f"{place}: {sets}")
     return RunOutcome(tuple(finished), tuple(skipped), tuple(failed))
+
+
+def pending_and_finished(
+    cells: Sequence[Cell], out: Path, reporter: Reporter, execution: Execution
+) -> tuple[list[Cell], list[Cell]]:
+    """The cells without a finished record below the output folder, which is made, and those with one.
+
+    Raises:
+        UserError: the output folder cannot be written, or a record there cannot be used.
+    """
+    make_writable(out)
+    done = finished_records(out, cells, reporter.say)
+    pending: list[Cell] = []
+    finished: list[Cell] = []
+    for cell in cells:
+        (finished if out / cell.record_path in done else pending).append(cell)
+    for folder, name in ((out / cell.folder, cell.config_hash) for cell in finished):
+        if has_working_files(folder):  # of a run that was killed when it had written the record
+            with work_lock(name, out) as free:
+                if free:
+                    remove_working_files(folder)
+    if execution.keep_model and finished:
+        reporter.say(f"--keep-model: {len(finished)} cells are finished already; their models were not kept.")
+    return pending, finished
 
 
 def make_writable(folder: Path) -> None:

@@ -65,12 +65,11 @@ def last_whole_checkpoint(folder: Path, say: Callable[[str], None]) -> Path | No
         folder: where the Trainer puts its checkpoints; it need not exist.
         say: takes a line for each checkpoint that is set aside.
     """
-    numbered = {int(found[1]): path for path in folder.glob("*") if (found := NAME.fullmatch(path.name))}
     whole: dict[int, Path] = {}
-    for step, path in sorted(numbered.items()):
+    for step, path in sorted(_numbered(folder).items()):
         if not _is_complete(path):
             shutil.rmtree(path)
-        elif problem := damage_of(path):
+        elif problem := _damage_of(path):
             set_aside(path, problem, say, folder.parent)
         else:
             whole[step] = path
@@ -84,9 +83,20 @@ def last_whole_checkpoint(folder: Path, say: Callable[[str], None]) -> Path | No
     return None
 
 
+def last_whole_step(folder: Path) -> int:
+    """Optimizer steps that the last whole checkpoint of a folder holds, 0 where there is none; changes nothing."""
+    whole = (step for step, path in _numbered(folder).items() if _is_complete(path) and _damage_of(path) is None)
+    return max(whole, default=0)
+
+
 def best_beside(best: str | None, folder: Path) -> str | None:
     """Where the best checkpoint is now; a state holds the path of where the folder was when it was written."""
     return None if best is None else str(folder / Path(best).name)
+
+
+def _numbered(folder: Path) -> dict[int, Path]:
+    """Optimizer steps → the checkpoint after so many."""
+    return {int(found[1]): path for path in folder.glob("*") if (found := NAME.fullmatch(path.name))}
 
 
 def _is_complete(checkpoint: Path) -> bool:
@@ -100,7 +110,7 @@ def _is_complete(checkpoint: Path) -> bool:
     return all((checkpoint / str(name)).is_file() for name in names)
 
 
-def damage_of(checkpoint: Path) -> str | None:
+def _damage_of(checkpoint: Path) -> str | None:
     """What is wrong with a checkpoint that was whole once."""
     try:
         expected = from_json(read_bounded(checkpoint / CHECKSUMS))

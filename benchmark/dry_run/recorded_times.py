@@ -36,7 +36,6 @@ SHAPING = (
 )
 """Training settings that a step's time depends on; epochs and learning rates are not among them."""
 
-
 SPEED = ("device", "processor", "threads", "processes")
 """What of a machine times hang on."""
 
@@ -58,10 +57,7 @@ def usable_records(folders: Sequence[Path], here: Machine) -> list[Record]:
             continue
         except RecordError as error:
             raise UserError(str(error)) from None
-        made_here = all(
-            getattr(record.machine, what) == getattr(here, what)
-            for what in ("device", "processor", "threads", "processes")
-        )
+        made_here = all(getattr(record.machine, what) == getattr(here, what) for what in SPEED)
         if record.status == "finished" and record.training is not None and not record.training.resumed and made_here:
             found.append(record)
     return found

@@ -57,16 +57,7 @@ def with_checkpoint(state: State, cell: Cell, out: Path, steps: int) -> State:
         out: the output folder.
         steps: optimizer steps of the whole training.
     """
-    step = last_step(out / cell.folder)
+    from benchmark.training_checkpoints import checkpoint_folder, last_whole_step
+
+    step = last_whole_step(checkpoint_folder(out / cell.folder, 1))
     return State("resumes", step, steps) if step else state
-
-
-def last_step(folder: Path) -> int:
-    """Optimizer steps that the last whole checkpoint of a cell's folder holds; 0 where there is none."""
-    from benchmark.training_checkpoints import CHECKSUMS, NAME, checkpoint_folder, damage_of
-
-    numbered = {
-        int(found[1]): path for path in checkpoint_folder(folder, 1).glob("*") if (found := NAME.fullmatch(path.name))
-    }
-    whole = (step for step, path in numbered.items() if (path / CHECKSUMS).is_file() and damage_of(path) is None)
-    return max(whole, default=0)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmark.differences import ABSENT, differences
 from benchmark.environment import UNPICKLE_TAGGERS_VARIABLE
 from benchmark.errors import UserError
 from benchmark.executors.cell_description import CellDescription, PluginFile
@@ -49,35 +50,20 @@ def planned_again(description: CellDescription, *, plugins: Path) -> Cell:
         trust=description.trust,
     )
     if cell.config_hash != description.config_hash:
-        raise UserError(f"another cell is planned there: {differences(description.resolved, cell.resolved())}.")
+        raise UserError(f"another cell is planned there: {different(description.resolved, cell.resolved())}.")
     return replace(cell, given=description.given)
 
 
-def differences(here: Mapping[str, Any], there: Mapping[str, Any]) -> str:
+def different(here: Mapping[str, Any], there: Mapping[str, Any]) -> str:
     """What two resolved configurations differ in, in words."""
     found = [
-        f"{name} is {_shown(here_value)} here and {_shown(there_value)} there"
-        for name, here_value, there_value in _differing(here, there)
+        f"{item.where} is {_shown(item.old)} here and {_shown(item.new)} there" for item in differences(here, there)
     ]
     return "; ".join(found[:3]) + ("; …" if len(found) > 3 else "")
 
 
-_ABSENT = object()
-
-
-def _differing(here: Mapping[str, Any], there: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any, Any]]:
-    for key in dict.fromkeys([*here, *there]):
-        first, second = here.get(key, _ABSENT), there.get(key, _ABSENT)
-        if first == second:
-            continue
-        if isinstance(first, Mapping) and isinstance(second, Mapping):
-            yield from _differing(first, second, f"{place}{key}.")
-        else:
-            yield f"{place}{key}", first, second
-
-
 def _shown(value: Any) -> str:
-    if value is _ABSENT:
+    if value is ABSENT:
         return "absent"
     text = str(value)
     return text if len(text) <= 80 else f"{text[:77]}…"

@@ -23,9 +23,8 @@ from benchmark.executors.ray_cluster import (
     require_ray,
 )
 from benchmark.executors.remote_reporter import ManyCellsReporter
-from benchmark.finished_cells import finished_records
 from benchmark.plan import Cell
-from benchmark.run import RunOutcome, check_cells, make_writable
+from benchmark.run import RunOutcome, check_cells, pending_and_finished
 from leaderboard.replace_file import replace_file
 
 
@@ -61,12 +60,7 @@ def run_on_ray(
             roast-bench, or as `benchmark.run.run_cells`.
     """
     require_ray()
-    make_writable(out)
-    done = finished_records(out, cells, reporter.say)
-    pending = [cell for cell in cells if out / cell.record_path not in done]
-    skipped = [cell for cell in cells if out / cell.record_path in done]
-    if execution.keep_model and skipped:
-        reporter.say(f"--keep-model: {len(skipped)} cells are finished already; their models were not kept.")
+    pending, skipped = pending_and_finished(cells, out, reporter, execution)
     if not pending:
         return RunOutcome((), tuple(skipped), ())
     with ray_cluster(address) as ray, _token(out, shared_folder) as token:

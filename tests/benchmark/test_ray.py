@@ -33,7 +33,7 @@ from benchmark.executors.brought_back import (
 )
 from benchmark.executors.cell_description import PlannedFrom, describe
 from benchmark.executors.node_side import AllSent, Begun, Ended, carry_out
-from benchmark.executors.planned_again import differences, planned_again
+from benchmark.executors.planned_again import different, planned_again
 from benchmark.executors.ray_cluster import Declared, Node, gpus_of_a_cell, require_able
 from benchmark.executors.ray_run import run_on_ray
 from benchmark.executors.remote_reporter import ManyCellsReporter, RemoteReporter
@@ -207,7 +207,7 @@ def test_what_is_not_there_is_said(planned, tmp_path):
 def test_differences_name_the_values_that_differ():
     here = {"mirror": "aa", "training": {"epochs": 2, "batch_size": 8}, "files": {"own": "1"}}
     there = {"training": {"epochs": 3, "batch_size": 8}, "files": {"own": "1"}}
-    assert differences(here, there) == "mirror is aa here and absent there; training.epochs is 2 here and 3 there"
+    assert different(here, there) == "mirror is aa here and absent there; training.epochs is 2 here and 3 there"
 
 
 # ---- what it gives back
