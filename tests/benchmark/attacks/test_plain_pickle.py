@@ -37,7 +37,7 @@ PLAIN_VALUES = [
     defaultdict(dict, {1: {2: 0.5}}),
     defaultdict(float),
     OrderedDict(a=[1, (2.5, None, True)]),
-    {"a", "b"},
+    pytest.param({"a", "b"}, id="set"),
     b"bytes",
     np.float32(0.25),
     {1: np.float64(0.5)},
