@@ -10,6 +10,7 @@ from benchmark.backbones import load_classifier, load_tokenizer
 from benchmark.evaluation import evaluate, fingerprint
 from benchmark.execution import Execution
 from benchmark.fine_tuning import fine_tune
+from benchmark.parameter_deviation import parameter_deviation
 from benchmark.peak_memory import peak_memory_bytes, reset_peak_memory
 from benchmark.plan import Cell
 from benchmark.planned import Planned
@@ -46,6 +47,10 @@ def run_cell(cell: Cell, data: LoadedTask, folder: Path, reporter: Reporter, exe
         checkpoint = _checkpoint(folder, execution.processes.size, reporter)
     with execution.processes.together(Work.TRAIN, [cell.config_hash], checkpoint) as order:
         model, tokenizer, training = train_cell(cell, data, folder, order, reporter, execution, watch)
+    with watch.time("loading"):
+        pre_trained = load_classifier(cell.backbone, cell.task.labels, cell.seed, tokenizer.pad_token_id)
+        deviation = parameter_deviation(model, pre_trained)
+        del pre_trained
     if execution.keep_model:
         model.save_pretrained(folder / MODEL)
         tokenizer.save_pretrained(folder / MODEL)
@@ -57,7 +62,7 @@ def run_cell(cell: Cell, data: LoadedTask, folder: Path, reporter: Reporter, exe
         seconds={phase: round(value, 3) for phase, value in watch.seconds.items()},
         peak_memory_bytes=peak_memory_bytes(),
         training_data={"train": fingerprint(data.training), "selection": fingerprint(data.selection)},
-        training=training,
+        training=training.model_copy(update={"deviation": deviation}),
         **evaluation.fields(),
     )
 

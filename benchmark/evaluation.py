@@ -11,6 +11,7 @@ from benchmark.live_attacks import attack
 from benchmark.predicted_sets import PredictedSets
 from benchmark.scoring import PredictedSet, perspectives, score_sets
 from benchmark.stored_logits import read_logits, store_logits
+from leaderboard.compact_logits import compact
 from leaderboard.record import AttackResult, DataFingerprint, EvaluatedSet, MergedClasses, Score
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ def _predict_all(
                 projection=None
                 if projection is None
                 else MergedClasses(labels=projection.labels, groups=projection.groups),
+                compact_logits=compact(prediction.logits, labels),
             )
             predicted.add(name, part, evaluated[name])
     return evaluated

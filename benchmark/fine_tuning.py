@@ -25,6 +25,7 @@ from transformers.trainer_pt_utils import get_length_grouped_indices
 
 from benchmark.progress import Reporter
 from benchmark.training_checkpoints import best_beside, write_checksums
+from benchmark.training_clock import TrainingClock
 from leaderboard.record import Training
 from leaderboard.replace_file import replace_file
 from methods.trainer import MethodTrainer
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from tasks import Examples
 
 LOSS = "training_loss.json"
-"""File of a checkpoint that holds the sum of the training losses until then."""
+"""File of a checkpoint that holds the sum of the training losses, and the time that training took, until then."""
 
 EVALUATION_BATCH = 64
 
@@ -126,6 +127,7 @@ class _CellTrainer(MethodTrainer):
     def __init__(self, *positional: Any, **keywords: Any) -> None:
         self._loss = 0.0
         self._mini_batches = 0
+        self.clock = TrainingClock()
         super().__init__(*positional, **keywords)
 
     @property
@@ -135,6 +137,12 @@ class _CellTrainer(MethodTrainer):
         (The Trainer's own leaves those out, and its log is rounded.)
         """
         return self._loss / self._mini_batches if self._mini_batches else None
+
+    def evaluate(self, *positional: Any, **keywords: Any) -> dict[str, float]:
+        """As the Trainer does; the time is no part of training's."""
+        with self.clock.stopped():
+            found: dict[str, float] = super().evaluate(*positional, **keywords)
+        return found
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
         """Drop the last partial batch in training alone; the Trainer's own flag drops it in evaluation too."""
@@ -160,7 +168,7 @@ class _CellTrainer(MethodTrainer):
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         super()._save_optimizer_and_scheduler(output_dir)
         if self.args.should_save:
-            content = {"loss": self._loss, "mini_batches": self._mini_batches}
+            content = {"loss": self._loss, "mini_batches": self._mini_batches, **self.clock.state()}
             replace_file(Path(output_dir) / LOSS, json.dumps(content).encode())
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
@@ -168,6 +176,7 @@ class _CellTrainer(MethodTrainer):
         if checkpoint is not None:
             content = json.loads((Path(checkpoint) / LOSS).read_bytes())
             self._loss, self._mini_batches = content["loss"], content["mini_batches"]
+            self.clock.go_on_from(content)
 
     def _rotate_checkpoints(self, use_mtime: bool = False, output_dir: str | None = None) -> None:
         # Before the one that training could go on from until now is removed.
@@ -222,7 +231,9 @@ def fine_tune(
     if not processes.leads:
         set_seed(OWN_NOISE * processes.rank + seed)  # texts have dropout and noise of their own, as in one process
     with reporter.phase("fine-tuning, steps", steps):
+        trainer.clock.start()
         trainer.train(resume_from_checkpoint=None if last_checkpoint is None else str(last_checkpoint))
+        trainer.clock.stop()
     return _summary(trainer, settings, resumed=last_checkpoint is not None)
 
 
@@ -292,7 +303,13 @@ def _summary(trainer: _CellTrainer, settings: TrainingSettings, *, resumed: bool
         loss=trainer.mean_loss,
         resumed=resumed,
         method=trainer.method.report(),
+        seconds=_rounded(trainer.clock.seconds),
+        processor_seconds=_rounded(trainer.clock.processor_seconds),
     )
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
 
 
 class _Checkpoints(TrainerCallback):  # type: ignore[misc]

@@ -23,6 +23,7 @@ from benchmark.attacks.worker_processes import cores
 from benchmark.file_digest import sha256_of
 from benchmark.metrics.undefined import UndefinedMetric
 from benchmark.scoring import percent
+from leaderboard.packed_bits import pack_bits
 from leaderboard.record import AttackResult, Score
 from tasks.loading import DATA_SEED, LoadedEvaluation
 from tasks.splits import sample
@@ -106,6 +107,7 @@ def attack(
         similarity=_score("cosine", lambda: outcome.similarity, no_encoder, higher_is_better=False),
         queries=outcome.queries,
         seconds=round(outcome.seconds, 3),
+        held_out=pack_bits([example.outcome == "failed" for example in outcome.examples]),
         texts=file,
         texts_sha256=sha256_of(folder / file),
     )

@@ -195,8 +195,9 @@ def _data(dumped: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _training(dumped: Mapping[str, Any]) -> dict[str, Any]:
-    """How fine-tuning went, but for whether it was interrupted."""
-    return {f"training.{key}": value for key, value in (dumped["training"] or {}).items() if key != "resumed"}
+    """How fine-tuning went, but for whether it was interrupted and how long it took."""
+    circumstances = {"resumed", "seconds", "processor_seconds"}
+    return {f"training.{key}": value for key, value in (dumped["training"] or {}).items() if key not in circumstances}
 
 
 def _scores(dumped: Mapping[str, Any]) -> dict[str, Any]:

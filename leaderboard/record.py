@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import from_json
 
 from leaderboard.checksum import CHECKSUM, checksum
+from leaderboard.compact_logits import CompactLogits
 from leaderboard.one_line import one_line
 from leaderboard.read_bounded import read_bounded
 
@@ -73,6 +74,9 @@ class EvaluatedSet(DataFingerprint):
     projection: MergedClasses | None = Field(
         default=None, description="where the set has fewer classes than the model; the stored logits are the model's"
     )
+    compact_logits: CompactLogits | None = Field(
+        default=None, description="the logits in half precision; null for very large sets and in older records"
+    )
 
 
 class Score(_Part):
@@ -120,6 +124,10 @@ class AttackResult(_Part):
     )
     queries: int = Field(ge=0, description="model queries in total")
     seconds: float = Field(ge=0, description="wall time; of the last part where an interrupted attack was resumed")
+    held_out: str | None = Field(
+        default=None,
+        description="base64 of a bit for each text, the first in the highest: still classified rightly under attack",
+    )
     texts: str | None = Field(default=None, description="Parquet file of the attacked texts, relative to the record")
     texts_sha256: str | None = None
 
@@ -149,6 +157,13 @@ class CellIdentity(_Part):
     suite: str
 
 
+class ParameterDeviation(_Part):
+    """‖θ − θ₀‖₂ / ‖θ₀‖₂: how far parameters are from the pre-trained ones; null where all were 0 or none is shared."""
+
+    embeddings: float | None = Field(description="of all embedding tables together")
+    layers: tuple[float | None, ...] = Field(description="of each transformer block, the first first")
+
+
 class Training(_Part):
     """How fine-tuning went."""
 
@@ -161,6 +176,13 @@ class Training(_Part):
     loss: float | None = Field(description="mean training loss")
     resumed: bool = Field(default=False, description="went on from a checkpoint: times and memory are of the last part")
     method: dict[str, Any] = Field(default_factory=dict, description="what the method reports of itself")
+    seconds: float | None = Field(
+        default=None, ge=0, description="wall time of training alone, without evaluations and what interruptions lost"
+    )
+    processor_seconds: float | None = Field(
+        default=None, ge=0, description="the same as processor time of the (first) process, all its threads together"
+    )
+    deviation: ParameterDeviation | None = None
 
 
 class Failure(_Part):

@@ -79,6 +79,21 @@ def encoder_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
     }
 
 
+def layers_of_parameters(model: nn.Module) -> dict[str, int]:
+    """Parameters of the transformer blocks, by their name in the (unwrapped) model → index of their block.
+
+    Raises:
+        ValueError: the blocks cannot be located.
+    """
+    inner = unwrap(model)
+    block_of = {
+        id(parameter): index
+        for index, block in enumerate(transformer_blocks(inner))
+        for parameter in block.parameters()
+    }
+    return {name: block_of[id(parameter)] for name, parameter in inner.named_parameters() if id(parameter) in block_of}
+
+
 def head_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
     """Parameters of the classification head (all outside the pre-trained base model), by their name in the model.
 

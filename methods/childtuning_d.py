@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from methods.architecture import encoder_parameters
+from methods.architecture import encoder_parameters, layers_of_parameters
 from methods.base import Method
 from methods.card import Card
 from methods.child_tuning import ARXIV, CODE, CODE_LICENCE, DECAY, PAPER
 from methods.hyper_parameter import hyper_parameter
 from methods.importance import Importance, gradients_of_plain_training
+from methods.kept_fraction import kept_fraction, kept_fraction_by_layer
 from methods.registry import register
 from methods.relative_rank import RelativeRank
 
@@ -66,6 +67,7 @@ class ChildTuningD(Method):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._child_network: dict[str, Tensor] = {}
+        self._layers: dict[str, int] = {}
 
     def prepare(self, run: FineTuningRun) -> None:
         """Estimate the Fisher information over the training set and choose the child network.
@@ -86,6 +88,9 @@ class ChildTuningD(Method):
         self._child_network = {
             name: rank(values) >= 1.0 - self.reserve_fraction for name, values in information.items()
         }
+        self._layers = {
+            name: layer for name, layer in layers_of_parameters(run.model).items() if name in self._child_network
+        }
 
     def transform_gradients(self, model: nn.Module) -> None:
         """Zero the gradients outside the child network, in place."""
@@ -95,19 +100,31 @@ class ChildTuningD(Method):
                 parameter.grad.mul_(self._child_network[name])
 
     def report(self) -> dict[str, Any]:
-        """``child_fraction``: share of the blocks' parameters in the child network; None before training."""
-        total = sum(mask.numel() for mask in self._child_network.values())
-        inside = sum(int(mask.sum()) for mask in self._child_network.values())
-        return {**super().report(), "child_fraction": inside / total if total else None}
+        """What the one mask keeps; None and nothing before training.
+
+        ``child_fraction``: share of the blocks' parameters in the child network; ``kept_fraction_by_layer``: the same
+        of each transformer block.
+        """
+        network = self._child_network
+        return {
+            **super().report(),
+            "child_fraction": kept_fraction(network) if network else None,
+            "kept_fraction_by_layer": [kept_fraction_by_layer(network, self._layers)] if network else [],
+        }
 
     def state_dict(self) -> dict[str, Any]:
-        """The child network, as a mask for each parameter of the blocks."""
-        return {**super().state_dict(), "childtuning_d": self._child_network}
+        """The child network, as a mask for each parameter of the blocks, and which block that is."""
+        return {
+            **super().state_dict(),
+            "childtuning_d": self._child_network,
+            "childtuning_d_layers": self._layers,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the child network."""
         super().load_state_dict(state)
         self._child_network = dict(state["childtuning_d"])
+        self._layers = dict(state["childtuning_d_layers"])
 
 
 def _clipped(gradient: Tensor, largest_norm: float) -> Tensor:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from methods.adversarial_perturbation import ARXIV, CODE, CODE_LICENCE, PAPER
-from methods.architecture import encoder_parameters
+from methods.architecture import encoder_parameters, layers_of_parameters
 from methods.block_based import BlockBasedMethod
 from methods.card import Card
 from methods.gradient_mask import above_rank, draw_multiplier, keep_probabilities
 from methods.hyper_parameter import hyper_parameter
 from methods.importance import Importance, gradients_of_plain_training
+from methods.kept_fraction import kept_fraction, kept_fraction_by_layer
 from methods.registry import register
 from methods.torch_on_use import torch
 
@@ -90,6 +91,7 @@ class SelectiveTraining(BlockBasedMethod):
         self._importance = Importance()
         self._multipliers: dict[str, Tensor] = {}
         self._kept_fractions: list[float] = []
+        self._kept_fractions_by_layer: list[list[float]] = []
 
     def prepare(self, run: FineTuningRun) -> None:
         """Estimate the first importance over the training set, where gradients give it, and draw the first mask."""
@@ -117,8 +119,16 @@ class SelectiveTraining(BlockBasedMethod):
         self._draw(run)
 
     def report(self) -> dict[str, Any]:
-        """``kept_fraction``: share of masked parameters whose gradient was kept, one value for each mask drawn."""
-        return {**super().report(), "kept_fraction": self._kept_fractions}
+        """What the masks kept, one value for each mask drawn.
+
+        ``kept_fraction``: share of masked parameters whose gradient was kept; ``kept_fraction_by_layer``: the same of
+        each transformer block.
+        """
+        return {
+            **super().report(),
+            "kept_fraction": self._kept_fractions,
+            "kept_fraction_by_layer": self._kept_fractions_by_layer,
+        }
 
     def state_dict(self) -> dict[str, Any]:
         """Importance, mask and figures."""
@@ -127,6 +137,7 @@ class SelectiveTraining(BlockBasedMethod):
             "importance": self._importance.state_dict(),
             "multipliers": self._multipliers,
             "kept_fractions": self._kept_fractions,
+            "kept_fractions_by_layer": self._kept_fractions_by_layer,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -135,6 +146,7 @@ class SelectiveTraining(BlockBasedMethod):
         self._importance.load_state_dict(state["importance"])
         self._multipliers = dict(state["multipliers"])
         self._kept_fractions = list(state["kept_fractions"])
+        self._kept_fractions_by_layer = [list(layers) for layers in state["kept_fractions_by_layer"]]
 
     def _estimate_importance(self, run: FineTuningRun) -> None:
         for gradients in gradients_of_plain_training(run, encoder_parameters(run.model)):
@@ -164,8 +176,8 @@ class SelectiveTraining(BlockBasedMethod):
                 name: draw_multiplier(probability, generator, scaled=self.scaled)
                 for name, probability in probabilities.items()
             }
-        kept = sum(int((multiplier > 0).sum()) for multiplier in self._multipliers.values())
-        self._kept_fractions.append(kept / sum(multiplier.numel() for multiplier in self._multipliers.values()))
+        self._kept_fractions.append(kept_fraction(self._multipliers))
+        self._kept_fractions_by_layer.append(kept_fraction_by_layer(self._multipliers, layers_of_parameters(run.model)))
         self._importance.reset()
 
 
