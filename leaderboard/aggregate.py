@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from leaderboard.cost import with_cost
 from leaderboard.coverage import columns_of, data_notes
 from leaderboard.one_line import one_line
 from leaderboard.record import PERSPECTIVES, Record
@@ -104,6 +105,7 @@ def _table(setting: str, all_records: Sequence[Record]) -> Table:
     columns = columns_of(records)
     rows = [row_of(runs, columns) for runs in by_row]
     rows, delta_notes = _with_delta(rows, columns)
+    rows, cost_notes = with_cost(rows, BASELINE)
     rows = _with_rank(rows, columns)
     # Labels may be equal where long names were cut; the hyper-parameters settle the order then.
     rows.sort(key=lambda row: (row.rank is None, row.rank or 0.0, row.label, row.hyper_parameters))
@@ -119,6 +121,7 @@ def _table(setting: str, all_records: Sequence[Record]) -> Table:
             *data_notes(records),
             *(note for runs in by_row for note in undefined_notes(runs, columns)),
             *delta_notes,
+            *cost_notes,
             *_repeated_note(by_row),
         ),
         versions=versions_of(records),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,9 +10,10 @@ from typing import Any
 
 from leaderboard.coverage import attack_key
 from leaderboard.one_line import one_line
+from leaderboard.over_seeds import over_seeds
 from leaderboard.record import PERSPECTIVES, Record, Score
 from leaderboard.setting import canonical
-from leaderboard.table import Column, Row, Value
+from leaderboard.table import Column, Row
 
 _RowKey = tuple[str, str]
 """Method, and hyper-parameters as JSON."""
@@ -69,11 +69,12 @@ def row_of(runs: Runs, columns: Sequence[Column]) -> Row:
         hyper_parameters=runs.hyper_parameters,
         seeds=tuple(record.cell.seed for record in runs.records),
         values={
-            column.key: _over_seeds([_score(record, column).value for record in runs.records]) for column in columns
+            column.key: over_seeds([_score(record, column).value for record in runs.records]) for column in columns
         },
         selected_on_reported=any(
             record.training is not None and record.training.selection == "reported" for record in runs.records
         ),
+        records=runs.records,
     )
 
 
@@ -139,14 +140,3 @@ def _score(record: Record, column: Column) -> Score:
     if column.key in PERSPECTIVES:
         return record.scores[column.key]
     return next(attack.accuracy_under_attack for attack in record.attacks if attack_key(attack) == column.key)
-
-
-def _over_seeds(values: Sequence[float | None]) -> Value:
-    known = [value for value in values if value is not None]
-    # The mean over the seeds that happened to work is not the mean over the seeds listed.
-    complete = len(known) == len(values)
-    return Value(
-        mean=statistics.fmean(known) if complete else None,
-        deviation=statistics.stdev(known) if complete and len(known) > 1 else None,
-        seeds=len(known),
-    )

@@ -7,7 +7,15 @@ still has to escape it for its own format.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from leaderboard.record import Record
+
+SIGNIFICANT = 0.05
+"""A difference with a smaller p is called significant."""
+
+DELTA = "delta"
+"""Stands for Δ where comparisons are keyed by column."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,27 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """How one row differs from another in one column, by a paired bootstrap over texts and seeds."""
+
+    other: str
+    """Label of the row compared with."""
+    difference: float
+    """This row's value less the other's, in the column's unit; of Δ, percent."""
+    low: float
+    """Lower end of the 95 % interval of the difference."""
+    high: float
+    """Upper end."""
+    p: float
+    """Two-sided p, Holm-corrected over the rows of the table."""
+
+    @property
+    def significant(self) -> bool:
+        """Whether the difference is more than chance."""
+        return self.p < SIGNIFICANT
+
+
+@dataclass(frozen=True)
 class Row:
     """One method with one set of hyper-parameters."""
 
@@ -58,6 +87,16 @@ class Row:
     """Average relative improvement over vanilla, percent; None where undefined."""
     rank: float | None = None
     """Mean of the ranks in the five perspectives, 1 is best; None when a perspective is undefined."""
+    cost: float | None = None
+    """Training time over vanilla's; None where either is unknown."""
+    incomplete: tuple[str, ...] = ()
+    """Why the row takes no part in ranks: seeds or perspectives that it lacks; empty for a complete one."""
+    against_baseline: Mapping[str, Comparison] = field(default_factory=dict)
+    """By column key and `DELTA`; empty for vanilla itself, and where single predictions are not known."""
+    against_best: Mapping[str, Comparison] = field(default_factory=dict)
+    """The same against the best row of each column; the best row itself has no entry there."""
+    records: tuple[Record, ...] = ()
+    """What the row is made of, one per seed. Their texts are anybody's: put them through `one_line` and escape."""
 
 
 @dataclass(frozen=True)
