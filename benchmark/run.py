@@ -207,11 +207,20 @@ def check_cells(
     Raises:
         UserError: a backbone or method cannot be used, or data cannot be had.
     """
+    check_fine_tuning(cells, processes)
+    return _load_data(cells, mirror, reporter)
+
+
+def check_fine_tuning(cells: Sequence[Cell], processes: Processes = ONE_PROCESS) -> None:
+    """Look at everything that can be known to be wrong with fine-tuning, but for the data.
+
+    Raises:
+        UserError: the processes cannot share a mini-batch, or a backbone or method cannot be used.
+    """
     processes.take_device()
     _check_batches(cells, processes.size)
     _check_backbones(cells)
     _check_methods(cells)
-    return _load_data(cells, mirror, reporter)
 
 
 def _check_batches(cells: Sequence[Cell], processes: int) -> None:
@@ -237,6 +246,19 @@ def _check_methods(cells: Sequence[Cell]) -> None:
         check_method(cell)
 
 
+def check_enough_texts(cell: Cell, data: LoadedTask) -> None:
+    """Refuse fewer training texts than a mini-batch has.
+
+    Raises:
+        UserError: there are fewer.
+    """
+    if len(data.training.examples) < cell.training.batch_size:
+        raise UserError(
+            f"training.batch_size is {cell.training.batch_size}, but there are only "
+            f"{len(data.training.examples)} training texts, and a last partial batch is dropped."
+        )
+
+
 def data_key(cell: Cell) -> tuple[object, ...]:
     """What tells the texts of one cell from those of another."""
     return (cell.task.name, cell.training.train_size, cell.training.selection, cell.evaluation.evaluation_size)
@@ -260,11 +282,7 @@ def _load_data(cells: Sequence[Cell], mirror: Path | None, reporter: Reporter) -
             raise UserError(str(error)) from None
         check_pairs(data)
         check_attacks(cell.attacks, cell.task, data.missing)
-        if len(data.training.examples) < cell.training.batch_size:
-            raise UserError(
-                f"training.batch_size is {cell.training.batch_size}, but there are only "
-                f"{len(data.training.examples)} training texts, and a last partial batch is dropped."
-            )
+        check_enough_texts(cell, data)
         for name, reason in data.missing.items():
             reporter.say(f"task {cell.task.name}: evaluation set {name} is missing: {reason}")
         loaded[data_key(cell)] = data

@@ -88,27 +88,29 @@ def load_task(
             be had are listed as missing.
         DataError: any data are malformed, or have another fingerprint than the pinned one.
     """
-    whole = _load_training(task, mirror)  # held in memory, as its tokens will be
-    _check_fingerprint("training data", task.training_sha256, whole, task.training_origin)
-    _check_labels(f"task {task.name}: its training data", task.labels, whole.examples)
-    held_out, rest = split_selection(whole.examples)
-
+    whole = _load_training(task, mirror)
     scored = load_evaluation(task, mirror=mirror, evaluation_size=evaluation_size)
-
     if selection == "held-out":
-        training = rest
-        chosen_on = Part(held_out, len(held_out), whole.partial)
+        training, chosen_on = _apart(whole, train_size)
     else:
-        training = whole.examples
+        training = Part(sample(whole.examples, train_size, DATA_SEED), len(whole.examples), whole.partial)
         chosen_on = scored.evaluation[task.in_distribution_test]
-    used = sample(training, train_size, DATA_SEED)
     return LoadedTask(
         task=task,
-        training=Part(used, len(training), whole.partial),
+        training=training,
         selection=chosen_on,
         evaluation=scored.evaluation,
         missing=scored.missing,
     )
+
+
+def load_training(task: Task, *, mirror: Path | None = None, train_size: int | None = None) -> LoadedTask:
+    """A task's training texts and the slice of them that is set aside; arguments and errors as of `load_task`.
+
+    No evaluation set is read, and the result has none.
+    """
+    training, chosen_on = _apart(_load_training(task, mirror), train_size)
+    return LoadedTask(task=task, training=training, selection=chosen_on, evaluation={}, missing={})
 
 
 def load_evaluation(task: Task, *, mirror: Path | None = None, evaluation_size: int | None = None) -> LoadedEvaluation:
@@ -157,9 +159,21 @@ def load_set(task: Task, evaluation_set: EvaluationSet, mirror: Path | None, siz
 def _load_training(task: Task, mirror: Path | None) -> Loaded:
     try:
         loaded = task.training.load(mirror)
-        return replace(loaded, examples=loaded.examples.in_memory())
     except Unavailable as error:
         raise Unavailable(_needed(task, "its training data", error, mirror)) from None
+    whole = replace(loaded, examples=loaded.examples.in_memory())  # as its tokens will be
+    _check_fingerprint("training data", task.training_sha256, whole, task.training_origin)
+    _check_labels(f"task {task.name}: its training data", task.labels, whole.examples)
+    return whole
+
+
+def _apart(whole: Loaded, train_size: int | None) -> tuple[Part, Part]:
+    """The training texts to use, and the slice that is set aside before."""
+    held_out, rest = split_selection(whole.examples)
+    return (
+        Part(sample(rest, train_size, DATA_SEED), len(rest), whole.partial),
+        Part(held_out, len(held_out), whole.partial),
+    )
 
 
 def _needed(task: Task, what: str, error: Unavailable, mirror: Path | None) -> str:

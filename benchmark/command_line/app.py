@@ -25,6 +25,7 @@ VERBS = {
     "leaderboard": "leaderboard:leaderboard",
     "rescore": "rescore:rescore",
     "verify": "verify:verify",
+    "tune": "tune:tune",
     "list": "listing:list_things",
     "describe": "describe:describe",
     "check-method": "check_method:check_method",
