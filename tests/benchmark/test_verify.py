@@ -80,8 +80,9 @@ def of_record(path):
     content = from_json(path.read_bytes())
     for key in ("started", "seconds", "peak_memory_bytes", "checksum"):
         content.pop(key)
-    for attack in content["attacks"]:
-        attack.pop("seconds")
+    for timed in (content["training"], *content["attacks"]):
+        timed.pop("seconds")
+        timed.pop("processor_seconds", None)
     content["configuration"].pop("given")
     return content
 

@@ -103,7 +103,7 @@ def test_methods_combine_by_inheritance():
         """Both."""
 
     both = Both(weight=3.0, alpha=0.5)
-    assert both.report() == {"weight": 3.0, "kept_fraction": []}
+    assert both.report() == {"weight": 3.0, "kept_fraction": [], "kept_fraction_by_layer": []}
 
 
 def test_importing_methods_leaves_torch_alone():

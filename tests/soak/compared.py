@@ -10,7 +10,7 @@ from typing import Any
 from benchmark.differences import differences
 from leaderboard.record import RECORD_FILE
 
-VARYING = frozenset({"checksum", "code", "peak_memory_bytes", "resumed", "seconds", "started"})
+VARYING = frozenset({"checksum", "code", "peak_memory_bytes", "processor_seconds", "resumed", "seconds", "started"})
 """Fields of a record that two runs of one cell may differ in: times, memory, whether it was interrupted, the checksum
 that covers these, and the commit, which may change while a soak goes on."""
 
