@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -102,7 +103,8 @@ def render_json(asked: Searching, searched: Searched) -> bytes:
 def as_toml(method: str, combination: Combination) -> str:
     """The values as lines of a suite."""
     values = "\n".join(f"{name} = {json.dumps(value)}" for name, value in combination.values.items())
-    return f"[hyper_parameters.{method}]\n{values}"
+    key = method if re.fullmatch("[A-Za-z0-9_-]+", method) else json.dumps(method)  # A+B is no bare key of TOML
+    return f"[hyper_parameters.{key}]\n{values}"
 
 
 def _how(asked: Searching) -> str:

@@ -135,7 +135,9 @@ def _fine_tuned(cell: Cell, data: LoadedTask, out: Path, reporter: Reporter, che
         **facts,
     )
     folder.mkdir(parents=True, exist_ok=True)
-    replace_file(folder / TRIAL_FILE, with_checksum(trial.model_dump(mode="json")))
+    content = with_checksum(trial.model_dump(mode="json"))
+    replace_file(folder / TRIAL_FILE, content)
+    trial = Trial.model_validate(from_json(content))  # with its checksum, as a later search reads it
     for checkpoints in checkpoint_folders(folder):
         shutil.rmtree(checkpoints, ignore_errors=True)
     return trial
