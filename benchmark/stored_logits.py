@@ -56,7 +56,16 @@ def read_logits(path: Path, sha256: str | None = None) -> tuple[NDArray[np.float
     if sha256 is not None and found != sha256:
         raise UserError(f"{path}: has sha256 {found[:12]}…, the record says {sha256[:12]}…; it is not what was scored.")
     try:
+        _refuse_compressed(data)
         with np.load(io.BytesIO(data), allow_pickle=False) as stored:
             return stored["logits"], stored.get("labels")
     except (OSError, EOFError, ValueError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{path}: is not a file of stored logits ({error}).") from None
+
+
+def _refuse_compressed(data: bytes) -> None:
+    """Raise ValueError where arrays would be larger in memory than in the file: a small file could hold gigabytes."""
+    with zipfile.ZipFile(io.BytesIO(data)) as file:
+        for member in file.infolist():
+            if member.compress_type != zipfile.ZIP_STORED or member.file_size > len(data):
+                raise ValueError(f"{member.filename} is compressed, which stored logits never are")

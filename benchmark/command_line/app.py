@@ -26,6 +26,7 @@ VERBS = {
     "rescore": "rescore:rescore",
     "verify": "verify:verify",
     "tune": "tune:tune",
+    "submit": "submit:submit",
     "list": "listing:list_things",
     "describe": "describe:describe",
     "check-method": "check_method:check_method",

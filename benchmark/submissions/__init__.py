@@ -1,0 +1,1 @@
+"""Records from others, validated before they stand on a public leaderboard."""

@@ -1,0 +1,81 @@
+"""Which files a submission may consist of, looked at without opening any."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from leaderboard.record import RECORD_FILE
+
+MOST_FILES = 100_000
+MOST_BYTES = 16 * 2**30
+DEEPEST = 16
+"""Folders below the submitted one."""
+
+GENERATED = ("LEADERBOARD.md", "leaderboard.csv", "leaderboard.html", "leaderboard.json", "leaderboard.svg")
+"""What `run` and `leaderboard` write beside records; it is made anew, so it is passed over."""
+
+UNWANTED = ("checkpoint", "model")
+"""Folders that a run leaves where a cell is unfinished, or its model was kept."""
+
+LOCKS = ".locks"
+PICTURES = "pictures"
+
+
+def unexpected_files(folder: Path) -> dict[Path, str]:
+    """Files that no submission needs, or that are not what they should be, with what is wrong with each.
+
+    Links are not followed, and no file is opened.
+    """
+    found: dict[Path, str] = {}
+    files = size = 0
+    waiting = [(folder, 0)]
+    while waiting:
+        place, depth = waiting.pop()
+        if depth > DEEPEST:
+            found[place] = f"is nested more than {DEEPEST} folders deep; submit the output folder of `run` as it is"
+            continue
+        try:
+            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+        except OSError as error:
+            found[place] = f"cannot be read ({error.strerror})"
+            continue
+        for entry in entries:
+            path = Path(entry.path)
+            status = entry.stat(follow_symlinks=False)
+            if stat.S_ISDIR(status.st_mode):
+                if entry.name in UNWANTED:
+                    found[path] = "holds a model or unfinished work; leave it out"
+                elif entry.name not in (LOCKS, PICTURES):
+                    waiting.append((path, depth + 1))
+            elif not stat.S_ISREG(status.st_mode):
+                found[path] = f"is a {_kind(status.st_mode)}; a submission consists of regular files"
+            elif why := _unexpected(path, folder):
+                found[path] = why
+            files, size = files + 1, size + status.st_size
+            if files > MOST_FILES or size > MOST_BYTES:
+                found[folder] = (
+                    f"has more than {MOST_FILES:,} files or {MOST_BYTES // 2**30} GiB; submit it in several parts"
+                )
+                return found
+    return found
+
+
+def _unexpected(path: Path, folder: Path) -> str | None:
+    parts = path.relative_to(folder).parts
+    within_cell = parts[-2:-1]
+    if parts[-1] == RECORD_FILE or parts[-1] in GENERATED or parts[-1].lower().startswith(("readme", "license")):
+        return None
+    if (within_cell, path.suffix) in ((("logits",), ".npz"), (("attacks",), ".parquet")):
+        return None
+    return (
+        f"is none of a submission's files ({RECORD_FILE}, logits/*.npz, attacks/*.parquet); "
+        "leave out models, checkpoints and unfinished work"
+    )
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISLNK(mode):
+        return "link"
+    return "named pipe" if stat.S_ISFIFO(mode) else "device or socket"

@@ -1,0 +1,113 @@
+"""Whether a record's scores are what its logits give."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from benchmark.errors import UserError
+from benchmark.metrics import UndefinedMetric, accuracy
+from benchmark.path_inside import path_inside
+from benchmark.rescoring import compute_scores
+from benchmark.scoring import perspectives
+from benchmark.stored_logits import read_logits
+from benchmark.submissions.problem import Problem
+from benchmark.submissions.submission import Submission
+from leaderboard.compact_logits import compact, expand
+from leaderboard.record import Record, Score
+from tasks import Role
+
+ROUNDING = 1e-6
+"""Percent, or the unit of another score: by how much processors differ."""
+
+
+def check_scores(submission: Submission, *, without_logits: bool) -> None:
+    """All scores follow from the stored logits; where they may be missing, accuracies follow from the compact ones.
+
+    Args:
+        submission: what to check.
+        without_logits: accept a record whose files of logits are not there, as published ones.
+
+    Raises:
+        Problem: a score does not follow, or cannot be computed.
+    """
+    record, folder = submission.record, submission.folder
+    files = {name: path_inside(folder, item.logits or "") for name, item in record.evaluation_sets.items()}
+    if without_logits and not any(file is not None and file.exists() for file in files.values()):
+        _check_compact_alone(record)
+        return
+    try:
+        set_scores, scores = compute_scores(record, folder)
+    except UserError as error:
+        raise Problem(str(error).rstrip(".")) from None
+    except ValueError as error:
+        raise Problem(str(error)) from None
+    _compare("scores", record.scores, scores)
+    if record.set_scores.keys() != set_scores.keys():
+        raise Problem("set_scores: does not have the scores of exactly the sets in evaluation_sets")
+    for name, found in set_scores.items():
+        _compare(f"set_scores.{name}", record.set_scores[name], found)
+    for name, item in record.evaluation_sets.items():
+        file = files[name]
+        assert file is not None  # or there had been no scores
+        logits, labels = read_logits(file)
+        expected = compact(logits, None if labels is None else labels.tolist())
+        if item.compact_logits != expected:
+            raise Problem(f"evaluation_sets.{name}.compact_logits are not those of {item.logits}")
+
+
+def _compare(where: str, given: Mapping[str, Score], found: Mapping[str, Score]) -> None:
+    if given.keys() != found.keys():
+        raise Problem(f"{where}: has {', '.join(sorted(given))}; the logits give {', '.join(sorted(found))}")
+    for key, score in found.items():
+        if not _same(given[key], score):
+            raise Problem(f"{where}.{key} is {_said(given[key])}, the logits give {_said(score)}")
+
+
+def _same(given: Score, found: Score) -> bool:
+    if given.value is None or found.value is None:
+        return given.value == found.value
+    same_meaning = given == found.model_copy(update={"value": given.value})
+    return same_meaning and math.isclose(given.value, found.value, rel_tol=0, abs_tol=ROUNDING)
+
+
+def _said(score: Score) -> str:
+    return "null" if score.value is None else f"{score.value:.6f}"
+
+
+def _check_compact_alone(record: Record) -> None:
+    for name, item in record.evaluation_sets.items():
+        if item.compact_logits is None:
+            raise Problem(f"evaluation_sets.{name}: has neither a file of logits nor compact ones")
+        try:
+            logits, labels = expand(item.compact_logits, item.rows)
+        except ValueError as error:
+            raise Problem(f"evaluation_sets.{name}: {error}") from None
+        if (labels is None) == Role(item.role).labelled:
+            raise Problem(f"evaluation_sets.{name}: its role is {item.role}, with{'out' * (labels is None)} labels")
+        if labels is not None and item.projection is None:
+            _check_accuracy(name, record, logits, labels)
+    _check_means(record)
+
+
+def _check_accuracy(name: str, record: Record, logits: np.ndarray, labels: np.ndarray) -> None:
+    given = record.set_scores.get(name, {}).get("accuracy")
+    if given is None:
+        raise Problem(f"set_scores.{name}: has no accuracy")
+    try:
+        found = 100.0 * accuracy(logits, labels)
+    except UndefinedMetric:
+        return
+    if given.value is None or abs(given.value - found) > ROUNDING:
+        raise Problem(f"set_scores.{name}.accuracy is {_said(given)}, its compact logits give {found:.6f}")
+
+
+def _check_means(record: Record) -> None:
+    roles = {name: Role(item.role) for name, item in record.evaluation_sets.items()}
+    try:
+        found = perspectives(roles, record.set_scores, record.attacks)
+    except KeyError as error:
+        raise Problem(f"set_scores: a score of {error} is missing") from None
+    _compare("scores", record.scores, found)

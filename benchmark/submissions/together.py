@@ -1,0 +1,38 @@
+"""What only shows when records are looked at side by side."""
+
+from __future__ import annotations
+
+from benchmark.planned import hash_of
+from benchmark.submissions.problem import Problem
+from benchmark.submissions.submission import Submission
+
+
+class SideBySide:
+    """Remembers every record of a submission, to compare the next one with."""
+
+    def __init__(self) -> None:
+        self._data: dict[tuple[str, str], tuple[str, str]] = {}
+        self._logits: dict[tuple[str, ...], tuple[str, str]] = {}
+        self._cells: dict[str, str] = {}
+
+    def check(self, submission: Submission) -> None:
+        """Not twice the same cell, not the logits of another cell, and the same texts as others of its setting.
+
+        Raises:
+            Problem: it is so; the message names the other record.
+        """
+        record, place = submission.record, str(submission.path)
+        other = self._cells.setdefault(record.cell.config_hash, place)
+        if other != place:
+            raise Problem(f"is the same cell as {other}")
+        logits = tuple(str(item.logits_sha256) for item in record.evaluation_sets.values())
+        what = f"{record.cell.method}, seed {record.cell.seed}"
+        before = self._logits.setdefault(logits, (place, what))
+        if before[0] != place and logits:
+            raise Problem(f"has the very logits of {before[0]} ({before[1]}), so it is a copy")
+        resolved = record.configuration.resolved
+        setting = hash_of({key: resolved.get(key) for key in ("task", "evaluation", "mirror", "files")})
+        for name, used in record.evaluation_sets.items():
+            sha256, first = self._data.setdefault((setting, name), (used.sha256, place))
+            if sha256 != used.sha256:
+                raise Problem(f"evaluation_sets.{name}: has other texts than in {first}, under the same settings")
