@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from leaderboard.completeness import with_incomplete
 from leaderboard.cost import with_cost
 from leaderboard.coverage import columns_of, data_notes
 from leaderboard.one_line import one_line
 from leaderboard.record import PERSPECTIVES, Record
 from leaderboard.rows import Runs, row_of, runs_by_row, started_last, undefined_notes
 from leaderboard.setting import Setting, differences, setting_id, setting_of
+from leaderboard.significance.comparisons import with_comparisons
 from leaderboard.table import Column, FailedCell, Group, Leaderboard, Row, Table
 from leaderboard.versions import versions_of
 
@@ -20,10 +22,19 @@ BASELINE = "vanilla"
 """The method that Δ is relative to."""
 
 
-def aggregate(records: Iterable[Record]) -> Leaderboard:
+Compare = Callable[[Sequence[Row], Sequence[Column], str], tuple[list[Row], list[str]]]
+"""Adds comparisons to the rows of a table, given its columns and the baseline; beside them, notes."""
+
+
+def aggregate(records: Iterable[Record], compare: Compare | None = None) -> Leaderboard:
     """Tables of the finished records, and the cells that failed.
 
     The result does not depend on the order of the records.
+
+    Args:
+        records: finished and failed.
+        compare: gives what :func:`leaderboard.significance.comparisons.with_comparisons` does, which is called where
+            it is None.
     """
     finished: dict[tuple[str, str], dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
     settings: dict[str, Setting] = {}
@@ -38,7 +49,7 @@ def aggregate(records: Iterable[Record]) -> Leaderboard:
         finished[record.cell.task, record.cell.backbone][setting].append(record)
     done = [record for tables in finished.values() for shared in tables.values() for record in shared]
     return Leaderboard(
-        groups=tuple(_group(tables, settings) for _, tables in sorted(finished.items())),
+        groups=tuple(_group(tables, settings, compare or with_comparisons) for _, tables in sorted(finished.items())),
         failures=_failures(failed, done),
     )
 
@@ -88,8 +99,8 @@ def tied_ranks(values: Sequence[float], higher_is_better: bool) -> list[float]:
     return [rank_of[key] for key in keys]
 
 
-def _group(records_of: Mapping[str, Sequence[Record]], settings: Mapping[str, Setting]) -> Group:
-    tables = [_table(setting, records) for setting, records in records_of.items()]
+def _group(records_of: Mapping[str, Sequence[Record]], settings: Mapping[str, Setting], compare: Compare) -> Group:
+    tables = [_table(setting, records, compare) for setting, records in records_of.items()]
     tables.sort(key=lambda table: (-len(table.rows), table.setting))
     return Group(
         task=tables[0].task,
@@ -99,14 +110,15 @@ def _group(records_of: Mapping[str, Sequence[Record]], settings: Mapping[str, Se
     )
 
 
-def _table(setting: str, all_records: Sequence[Record]) -> Table:
+def _table(setting: str, all_records: Sequence[Record], compare: Compare) -> Table:
     by_row = runs_by_row(all_records)
     records = [record for runs in by_row for record in runs.records]
     columns = columns_of(records)
     rows = [row_of(runs, columns) for runs in by_row]
+    rows = with_incomplete(rows, BASELINE)
     rows, delta_notes = _with_delta(rows, columns)
     rows, cost_notes = with_cost(rows, BASELINE)
-    rows = _with_rank(rows, columns)
+    rows, comparison_notes = compare(_with_rank(rows, columns), columns, BASELINE)
     # Labels may be equal where long names were cut; the hyper-parameters settle the order then.
     rows.sort(key=lambda row: (row.rank is None, row.rank or 0.0, row.label, row.hyper_parameters))
     return Table(
@@ -121,6 +133,7 @@ def _table(setting: str, all_records: Sequence[Record]) -> Table:
             *data_notes(records),
             *(note for runs in by_row for note in undefined_notes(runs, columns)),
             *delta_notes,
+            *comparison_notes,
             *cost_notes,
             *_repeated_note(by_row),
         ),
@@ -171,10 +184,12 @@ def _with_delta(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[list[Ro
 
 
 def _with_rank(rows: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
-    """The rows with their mean rank; rows with an undefined perspective take no part."""
+    """The rows with their mean rank; incomplete rows take no part, nor any where nobody has one of the five."""
     five, _ = _perspectives(columns)
     means = [_means(row, (column.key for column in five)) for row in rows]
-    ranked = [position for position, found in enumerate(means) if len(found) == len(five)]
+    ranked = [
+        position for position, found in enumerate(means) if len(found) == len(five) and not rows[position].incomplete
+    ]
     ranks = [
         tied_ranks([means[position][column.key] for position in ranked], column.higher_is_better) for column in five
     ]

@@ -5,8 +5,14 @@ from __future__ import annotations
 import csv
 import io
 
+from leaderboard.aggregate import BASELINE
 from leaderboard.record import PERSPECTIVES
-from leaderboard.table import Leaderboard, Row, Table
+from leaderboard.table import DELTA, Comparison, Leaderboard, Row, Table
+
+_DIFFERENCE = ("", "_low", "_high", "_p")
+
+_COMPARED = (*(f"vs_{BASELINE}{part}" for part in _DIFFERENCE), "best", *(f"vs_best{part}" for part in _DIFFERENCE))
+"""What there is of each comparison; the names follow the column's."""
 
 _FORMULA_START = tuple("=+-@＝＋－＠\t\r")
 
@@ -17,6 +23,10 @@ def render_csv(leaderboard: Leaderboard) -> str:
     Scores and Δ are in percent with six decimals, undefined ones empty. Live attacks have columns headed by recipe
     and budget, empty in the rows of tables without that attack. Texts that a spreadsheet would take for a formula
     get a leading apostrophe, each of a list too: some spreadsheets split cells at its semicolons.
+
+    ``_t95`` is half the width of the 95 % t interval over seeds. ``_vs_vanilla`` and ``_vs_best`` are differences in
+    percentage points (the row less the other; in percent of Δ), with the paired bootstrap's 95 % interval and its
+    two-sided p, Holm-corrected over the rows of the table; ``_best`` names the best row, which has none itself.
     """
     # By name: the same attack and budget in several tables is one column, though a table's own key has the set.
     attacks = sorted(
@@ -38,6 +48,12 @@ def _header(attacks: list[str]) -> list[str]:
     header += ["seeds_n", "seeds", "selected_on_reported"]
     for name in attacks:
         header += [name, f"{name} sd", f"{name} n"]
+    header += ["cost", "incomplete"]
+    for key in PERSPECTIVES:
+        header += [f"{key}_t95", *(f"{key}_{part}" for part in _COMPARED)]
+    header += [f"{DELTA}_{part}" for part in _COMPARED]
+    for name in attacks:
+        header += [f"{name} t95", *(f"{name} {part.replace('_', ' ')}" for part in _COMPARED)]
     return header
 
 
@@ -52,7 +68,28 @@ def _line(table: Table, row: Row, attacks: list[str]) -> list[str]:
     keys = {column.name: column.key for column in table.columns}
     for name in attacks:
         line += _scores(row, keys[name]) if name in keys else ["", "", ""]
+    line += [_number(row.cost), "; ".join(row.incomplete)]
+    for key in PERSPECTIVES:
+        line += [_number(row.values[key].half_width), *_compared(row, key)]
+    line += _compared(row, DELTA)
+    for name in attacks:
+        scored = keys.get(name)
+        line += (
+            [_number(row.values[scored].half_width), *_compared(row, scored)] if scored else [""] * (1 + len(_COMPARED))
+        )
     return line
+
+
+def _compared(row: Row, key: str) -> list[str]:
+    """In the order of `_COMPARED`."""
+    baseline, best = row.against_baseline.get(key), row.against_best.get(key)
+    return [*_comparison(baseline), "" if best is None else _text(best.other), *_comparison(best)]
+
+
+def _comparison(found: Comparison | None) -> list[str]:
+    if found is None:
+        return [""] * 4
+    return [_number(value) for value in (found.difference, found.low, found.high, found.p)]
 
 
 def _scores(row: Row, key: str) -> list[str]:

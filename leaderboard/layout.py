@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from leaderboard.record import PERSPECTIVES
-from leaderboard.table import Column, Row, Table, Value
+from leaderboard.significance.comparisons import REPLICATES
+from leaderboard.table import DELTA, SIGNIFICANT, Column, Row, Table, Value
 
 UNDEFINED = "–"
 """Stands for a value that does not exist; never a number."""
@@ -17,12 +18,23 @@ PARTIAL = "*"
 SELECTED_ON_REPORTED = "†"
 """Marks the label of a row whose kept epoch was chosen on a reported set."""
 
+INCOMPLETE = "‡"
+"""Marks the label of a row that lacks seeds or perspectives."""
+
+BETTER, WORSE = "▲", "▼"
+"""Mark a value that is significantly better or worse than vanilla's."""
+
+TIED = "≈"
+"""Marks a value whose difference to the column's best is not significant."""
+
 READING = (
     "Δ: average relative improvement over vanilla in the five perspectives, percent. "
     "rank: mean of the ranks in the five perspectives, 1 is best. "
     "±: sample standard deviation over seeds. –: undefined."
 )
 """How to read every table."""
+
+_FEW_SEEDS = 5
 
 _UNITS = {"percent": "%"}
 
@@ -32,8 +44,21 @@ class Entry:
     """One cell of a rendered table."""
 
     text: str
+    """Without marks."""
     best: bool = False
-    """Whether no other row shows a better value in this column."""
+    """Whether no other complete row shows a better value in this column."""
+    tied_with_best: bool = False
+    """Whether a worse value was compared with the best, and the difference is not significant."""
+    better_than_baseline: bool = False
+    """Whether it is significantly better than vanilla's."""
+    worse_than_baseline: bool = False
+    """Whether it is significantly worse than vanilla's."""
+
+    @property
+    def marks(self) -> str:
+        """The flags as characters that every font has; that it is the best is left to the format."""
+        against_baseline = BETTER if self.better_than_baseline else WORSE if self.worse_than_baseline else ""
+        return against_baseline + (TIED if self.tied_with_best else "")
 
 
 def partial_mark(column: Column) -> str:
@@ -47,8 +72,10 @@ def direction_and_unit(column: Column) -> str:
 
 
 def label_of(row: Row) -> str:
-    """The row's label with its mark."""
-    return row.label + (SELECTED_ON_REPORTED if row.selected_on_reported else "")
+    """The row's label with its marks."""
+    return (
+        row.label + (SELECTED_ON_REPORTED if row.selected_on_reported else "") + (INCOMPLETE if row.incomplete else "")
+    )
 
 
 def seeds_of(row: Row) -> str:
@@ -63,21 +90,39 @@ def seeds_of(row: Row) -> str:
     return f"{len(row.seeds)} ({', '.join(parts)})"
 
 
+def shows_cost(table: Table) -> bool:
+    """Whether the table has a cost column: where the cost of any row is known."""
+    return any(row.cost is not None for row in table.rows)
+
+
 def entries(table: Table) -> list[list[Entry]]:
-    """Rows of cells: label, the scored columns, Δ, rank, seeds. Numbers have two decimals."""
+    """Rows of cells: label, the scored columns, Δ, rank, cost where :func:`shows_cost`, seeds.
+
+    Scores, Δ and rank have two decimals, the cost has three significant digits or more.
+    """
     scored = [_scored_entries(table, column) for column in table.columns]
-    delta = _marked([row.delta for row in table.rows], lambda value: f"{value:+.2f}" if value else "0.00", True)
-    rank = _marked([row.rank for row in table.rows], lambda value: f"{value:.2f}", False)
+    delta = _entries(
+        table, DELTA, [row.delta for row in table.rows], lambda value: f"{value:+.2f}" if value else "0.00", True
+    )
+    rank = _entries(table, None, [row.rank for row in table.rows], lambda value: f"{value:.2f}", False)
+    cost = [[Entry(UNDEFINED if row.cost is None else shown_cost(row.cost))] for row in table.rows]
     return [
         [
             Entry(label_of(row)),
             *(column[position] for column in scored),
             delta[position],
             rank[position],
+            *(cost[position] if shows_cost(table) else []),
             Entry(seeds_of(row)),
         ]
         for position, row in enumerate(table.rows)
     ]
+
+
+def shown_cost(cost: float) -> str:
+    """A multiple of vanilla's training time: ``1.00×``, ``2.41×``, ``12.3×``, ``124×``."""
+    decimals = 2 if cost < 9.995 else 1 if cost < 99.95 else 0
+    return f"{cost:.{decimals}f}×"
 
 
 def legend(table: Table) -> list[str]:
@@ -93,28 +138,85 @@ def legend(table: Table) -> list[str]:
         lines.append(f"{PARTIAL} on part of the data: {'; '.join(on_part)}.")
     if any(row.selected_on_reported for row in table.rows):
         lines.append(f"{SELECTED_ON_REPORTED} kept epoch chosen on a reported set.")
+    incomplete = [f"{row.label} ({'; '.join(row.incomplete)})" for row in table.rows if row.incomplete]
+    if incomplete:
+        lines.append(f"{INCOMPLETE} incomplete, so neither ranked nor tested: {', '.join(incomplete)}.")
+    return lines + _tests(table)
+
+
+def _tests(table: Table) -> list[str]:
+    """What the marks of significance mean and rest on."""
+    compared = [row for row in table.rows if row.against_baseline or row.against_best]
+    if not compared:
+        return []
+    method = f"p < {SIGNIFICANT} two-sided, paired bootstrap of {REPLICATES:,} replicates, Holm-corrected by column"
+    lines = []
+    if any(row.against_baseline for row in compared):
+        lines.append(f"{BETTER} better, {WORSE} worse than vanilla: {method}.")
+    if any(row.against_best for row in compared):
+        lines.append(f"{TIED} no significant difference to the best of its column (the same test against that row).")
+    # A row without an entry may be the one that all others were compared with, in every column.
+    seeds = {len(row.seeds) for row in table.rows if not row.incomplete}
+    if max(seeds) == 1:
+        lines.append("One seed: intervals and tests cover the sampling of texts alone, not that of seeds.")
+    elif min(seeds) < _FEW_SEEDS:
+        counts = f"{min(seeds)} to {max(seeds)}" if min(seeds) < max(seeds) else str(max(seeds))
+        what = f"Texts and {counts} seeds are resampled; so few seeds understate how much seeds matter"
+        lines.append(f"{what}: the CSV has t intervals over seeds beside.")
     return lines
 
 
 def _scored_entries(table: Table, column: Column) -> list[Entry]:
     values = [row.values[column.key] for row in table.rows]
-    marked = _marked([value.mean for value in values], lambda mean: f"{mean:.2f}", column.higher_is_better)
-    return [Entry(entry.text + _deviation(value), entry.best) for entry, value in zip(marked, values, strict=True)]
+    means = [value.mean for value in values]
+    entries = _entries(table, column.key, means, lambda mean: f"{mean:.2f}", column.higher_is_better)
+    return [replace(entry, text=entry.text + _deviation(value)) for entry, value in zip(entries, values, strict=True)]
 
 
 def _deviation(value: Value) -> str:
     return "" if value.deviation is None else f" ± {value.deviation:.2f}"
 
 
-def _marked(values: Sequence[float | None], shown: Callable[[float], str], higher_is_better: bool) -> list[Entry]:
-    """Cells with the best ones marked: all that look equal to the best, none where nothing competes."""
+def _entries(
+    table: Table,
+    key: str | None,
+    values: Sequence[float | None],
+    shown: Callable[[float], str],
+    higher_is_better: bool,
+) -> list[Entry]:
+    """Cells of one column with their flags; the best are all that look equal to the best, where anything competes.
+
+    Args:
+        table: whose rows the values are of.
+        key: what comparisons of this column are keyed by; None for a column without any.
+        values: one for each row.
+        shown: makes text of a rounded value.
+        higher_is_better: which is best.
+    """
     rounded = [None if value is None else _rounded(value) for value in values]
-    known = [value for value in rounded if value is not None]
-    best = (max(known) if higher_is_better else min(known)) if len(known) > 1 else None
-    return [
-        Entry(UNDEFINED) if value is None else Entry(shown(value), best is not None and value == best)
-        for value in rounded
-    ]
+    pairs = zip(table.rows, rounded, strict=True)
+    competing = [value for row, value in pairs if value is not None and not row.incomplete]
+    best = (max(competing) if higher_is_better else min(competing)) if len(competing) > 1 else None
+    cells = []
+    for row, value in zip(table.rows, rounded, strict=True):
+        if value is None:
+            cells.append(Entry(UNDEFINED))
+            continue
+        is_best = best is not None and value == best and not row.incomplete
+        baseline = row.against_baseline.get(key) if key else None
+        against_best = row.against_best.get(key) if key else None
+        differs = baseline is not None and baseline.significant
+        gain = baseline.difference * (1 if higher_is_better else -1) if baseline else 0.0
+        cells.append(
+            Entry(
+                shown(value),
+                best=is_best,
+                tied_with_best=not is_best and against_best is not None and not against_best.significant,
+                better_than_baseline=differs and gain > 0,
+                worse_than_baseline=differs and gain < 0,
+            )
+        )
+    return cells
 
 
 def _rounded(value: float) -> float:

@@ -7,17 +7,17 @@ from collections.abc import Iterable, Mapping
 from tabulate import tabulate
 
 from leaderboard.escape_markdown import escape_markdown
-from leaderboard.layout import READING, Entry, direction_and_unit, entries, legend, partial_mark
+from leaderboard.layout import READING, Entry, direction_and_unit, entries, legend, partial_mark, shows_cost
 from leaderboard.table import FailedCell, Group, Leaderboard, Table
 
 
-def render_markdown(leaderboard: Leaderboard, pictures: Mapping[str, str] | None = None) -> str:
+def render_markdown(leaderboard: Leaderboard, pictures: Mapping[str, Mapping[str, str]] | None = None) -> str:
     """The leaderboard as one Markdown document.
 
     Args:
         leaderboard: what to show.
-        pictures: setting id → file name of the table's picture, relative to the document; names made of letters,
-            digits, dots and hyphens only.
+        pictures: setting id → kind of picture → file, relative to the document; names made of letters, digits, dots,
+            slashes and hyphens only. The first of a table is shown, the others are linked.
 
     Returns:
         The text, with a line break at its end. The same leaderboard gives the same text.
@@ -37,7 +37,7 @@ def render_markdown(leaderboard: Leaderboard, pictures: Mapping[str, str] | None
     return "\n\n".join(parts) + "\n"
 
 
-def _group(group: Group, pictures: Mapping[str, str]) -> list[str]:
+def _group(group: Group, pictures: Mapping[str, Mapping[str, str]]) -> list[str]:
     parts = [f"## {escape_markdown(group.task)}, {escape_markdown(group.backbone)}"]
     if len(group.tables) > 1:
         parts.append(
@@ -47,25 +47,24 @@ def _group(group: Group, pictures: Mapping[str, str]) -> list[str]:
         parts.append(_list(group.differences))
     for table in group.tables:
         parts += [f"### Setting {table.setting}"] if len(group.tables) > 1 else []
-        parts += _table(table, pictures.get(table.setting))
+        parts += _table(table, pictures.get(table.setting, {}))
     return parts
 
 
-def _table(table: Table, picture: str | None) -> list[str]:
+def _table(table: Table, pictures: Mapping[str, str]) -> list[str]:
     headings = [
         escape_markdown(f"{column.name}{partial_mark(column)} {direction_and_unit(column)}") for column in table.columns
     ]
+    headings += ["Δ ↑ %", "rank ↓", *(["cost ↓"] if shows_cost(table) else [])]
     grid = tabulate(
         [[escape_markdown(row[0].text), *map(_number, row[1:])] for row in entries(table)],
-        headers=["method", *headings, "Δ ↑ %", "rank ↓", "seeds"],
+        headers=["method", *headings, "seeds"],
         tablefmt="github",
         disable_numparse=True,
-        colalign=("left", *["right"] * (len(headings) + 2), "left"),
+        colalign=("left", *["right"] * len(headings), "left"),
     )
     parts = [grid]
-    if picture is not None:
-        about = escape_markdown(f"The five perspectives of {table.task}, {table.backbone}, by method")
-        parts.append(f"![{about}]({picture})")
+    parts += _pictures(table, pictures)
     suites = f"{'Suite' if len(table.suites) == 1 else 'Suites'}: {', '.join(table.suites)}"
     parts.append(
         _list(
@@ -80,8 +79,18 @@ def _table(table: Table, picture: str | None) -> list[str]:
     return parts
 
 
+def _pictures(table: Table, pictures: Mapping[str, str]) -> list[str]:
+    if not pictures:
+        return []
+    (_, shown), *others = pictures.items()
+    about = escape_markdown(f"The five perspectives of {table.task}, {table.backbone}, by method")
+    links = ", ".join(f"[{escape_markdown(kind.replace('-', ' '))}]({file})" for kind, file in others)
+    return [f"![{about}]({shown})", *([f"More pictures: {links}."] if links else [])]
+
+
 def _number(entry: Entry) -> str:
-    return f"**{entry.text}**" if entry.best else entry.text
+    number = f"**{entry.text}**" if entry.best else entry.text
+    return f"{number} {entry.marks}" if entry.marks else number
 
 
 def _list(lines: Iterable[str]) -> str:

@@ -69,7 +69,7 @@ def row_of(runs: Runs, columns: Sequence[Column]) -> Row:
         hyper_parameters=runs.hyper_parameters,
         seeds=tuple(record.cell.seed for record in runs.records),
         values={
-            column.key: over_seeds([_score(record, column).value for record in runs.records]) for column in columns
+            column.key: over_seeds([score_of(record, column).value for record in runs.records]) for column in columns
         },
         selected_on_reported=any(
             record.training is not None and record.training.selection == "reported" for record in runs.records
@@ -84,7 +84,7 @@ def undefined_notes(runs: Runs, columns: Sequence[Column]) -> list[str]:
     for column in columns:
         seeds_of: dict[str, list[str]] = defaultdict(list)
         for record in runs.records:
-            score = _score(record, column)
+            score = score_of(record, column)
             if score.value is None:
                 seeds_of[score.reason or ""].append(str(record.cell.seed))
         for reason, seeds in sorted(seeds_of.items()):
@@ -136,7 +136,8 @@ def _shown(value: object) -> str:
     return value if isinstance(value, str) else canonical(value)
 
 
-def _score(record: Record, column: Column) -> Score:
+def score_of(record: Record, column: Column) -> Score:
+    """The score of one record in one column of its table."""
     if column.key in PERSPECTIVES:
         return record.scores[column.key]
     return next(attack.accuracy_under_attack for attack in record.attacks if attack_key(attack) == column.key)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from leaderboard.record import Record
+from leaderboard.seed_interval import half_width
 
 SIGNIFICANT = 0.05
 """A difference with a smaller p is called significant."""
@@ -28,6 +29,11 @@ class Value:
     """Sample standard deviation (n − 1); None with fewer than two seeds."""
     seeds: int
     """Number of seeds that have a value."""
+
+    @property
+    def half_width(self) -> float | None:
+        """Half the width of the mean's 95 % t interval over the seeds; None with fewer than two."""
+        return None if self.deviation is None else half_width(self.deviation, self.seeds)
 
 
 @dataclass(frozen=True)

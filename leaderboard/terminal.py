@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from tabulate import tabulate
 
-from leaderboard.layout import READING, direction_and_unit, entries, legend, partial_mark
+from leaderboard.layout import READING, Entry, direction_and_unit, entries, legend, partial_mark, shows_cost
 from leaderboard.table import Column, FailedCell, Leaderboard, Table
 
 WIDTH = 120
 """Columns that a table with the five perspectives and short names stays within."""
 
-_LABEL_WIDTH = 24
+_WIDE_LABEL, _NARROW_LABEL = 24, 16
 
 
 def render_terminal(leaderboard: Leaderboard) -> str:
     """The leaderboard's tables, legends and failed cells as plain text.
 
-    Tables with the five perspectives aim at :data:`WIDTH` columns; columns of further live attacks make them
-    wider. The budget of an attack is in the legend. There is no line break at the end.
+    Tables with the five perspectives aim at :data:`WIDTH` columns, for which they give up spaces around ±, then the
+    cost column, then long lines in labels; columns of further live attacks make them wider. The budget of an attack
+    is in the legend. There is no line break at the end.
     """
     parts = []
     for group in leaderboard.groups:
@@ -38,17 +40,54 @@ def render_terminal(leaderboard: Leaderboard) -> str:
 
 
 def _table(table: Table) -> str:
-    lines = max(len(column.short) for column in table.columns)
-    headings = [_heading(column, lines) for column in table.columns]
-    grid = tabulate(
-        [[textwrap.fill(row[0].text, _LABEL_WIDTH), *(entry.text for entry in row[1:])] for row in entries(table)],
-        headers=["method", *headings, _stacked(["Δ"], "↑ %", lines), _stacked(["rank"], "↓", lines), "seeds"],
-        tablefmt="simple",
-        disable_numparse=True,
-        colalign=("left", *["right"] * (len(headings) + 2), "left"),
-    )
+    for layout in (
+        _Layout(),
+        _Layout(around_deviation="±"),
+        _Layout(around_deviation="±", cost=False),
+        _Layout(around_deviation="±", cost=False, label=_NARROW_LABEL),
+    ):
+        grid = _grid(table, layout)
+        if max(map(len, grid.splitlines())) <= WIDTH:
+            break
     title = f"{table.task}, {table.backbone} (suite {', '.join(table.suites)}; setting {table.setting})"
     return f"{title}\n\n{grid}\n\n{_lines([*legend(table), *table.notes])}"
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How much room a table takes."""
+
+    around_deviation: str = " ± "
+    cost: bool = True
+    label: int = _WIDE_LABEL
+
+
+def _grid(table: Table, layout: _Layout) -> str:
+    lines = max(len(column.short) for column in table.columns)
+    headings = [_heading(column, lines) for column in table.columns]
+    headings += [_stacked(["Δ"], "↑ %", lines), _stacked(["rank"], "↓", lines)]
+    rows = entries(table)
+    if shows_cost(table):
+        headings.append(_stacked(["cost"], "↓", lines))
+        if not layout.cost:
+            headings.pop()
+            rows = [[*row[:-2], row[-1]] for row in rows]
+    numbers = [_numbers(column, layout) for column in list(zip(*rows, strict=True))[1:-1]]
+    labels = [textwrap.fill(row[0].text, layout.label) for row in rows]
+    seeds = [row[-1].text for row in rows]
+    return tabulate(
+        list(zip(labels, *numbers, seeds, strict=True)),
+        headers=["method", *headings, "seeds"],
+        tablefmt="simple",
+        disable_numparse=True,
+        colalign=("left", *["right"] * len(headings), "left"),
+    )
+
+
+def _numbers(column: Sequence[Entry], layout: _Layout) -> list[str]:
+    """The numbers of a column with their marks, which take the same room in all of its rows."""
+    room = max(len(entry.marks) for entry in column)
+    return [entry.text.replace(" ± ", layout.around_deviation) + entry.marks.ljust(room) for entry in column]
 
 
 def _heading(column: Column, lines: int) -> str:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import gc
-import re
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from leaderboard.aggregate import aggregate
-from leaderboard.csv_table import render_csv
-from leaderboard.markdown import render_markdown
-from leaderboard.picture import render_picture
-from leaderboard.record import Record, RecordError, find_records, read_record
+from leaderboard.one_line import one_line
+from leaderboard.read_records import ReadRecords, read_records
+from leaderboard.rendered_files import DEFAULT_FORMATS, Format, RenderedFile, rendered_files
 from leaderboard.replace_file import replace_file
-from leaderboard.table import Leaderboard, Table
+from leaderboard.significance.remembered import remembered_comparisons
+from leaderboard.table import Leaderboard
 
-MARKDOWN_FILE = "LEADERBOARD.md"
-CSV_FILE = "leaderboard.csv"
-PICTURE_FILE = "leaderboard.svg"
-"""The picture of a single table; with several, each has a file of its own named after task, backbone, setting."""
+_MOST_LEFT_OUT = 5
+"""Files that a note names."""
 
 
 @dataclass(frozen=True)
@@ -29,58 +25,78 @@ class WrittenLeaderboard:
     """What was written, and what it shows."""
 
     leaderboard: Leaderboard
-    markdown: Path
-    csv: Path
-    pictures: tuple[Path, ...]
-    """One per table, in the tables' order."""
+    files: dict[Format, tuple[Path, ...]]
+    """By format, in the order of `rendered_files`; pictures by table and kind."""
+
+    @property
+    def markdown(self) -> Path:
+        """The Markdown document, if it was asked for."""
+        return self.files["markdown"][0]
+
+    @property
+    def csv(self) -> Path:
+        """The CSV file, if it was asked for."""
+        return self.files["csv"][0]
+
+    @property
+    def pictures(self) -> tuple[Path, ...]:
+        """All pictures, in the tables' order."""
+        return (*self.files.get("svg", ()), *self.files.get("png", ()))
 
 
-def write_leaderboard(record_folders: Sequence[Path], out: Path) -> WrittenLeaderboard:
-    """Read all records below the folders and write Markdown, CSV and pictures into ``out``.
+def write_leaderboard(
+    record_folders: Sequence[Path], out: Path, formats: Collection[Format] = DEFAULT_FORMATS
+) -> WrittenLeaderboard:
+    """Read all records below the folders and write the leaderboard into ``out``.
 
-    The same records give the same bytes, whatever the order of folders and files. ``out`` is created where it is
-    missing. Each file is replaced in one step, after everything has been rendered. Pictures of tables that no
-    longer exist are left where they are.
+    The same records give the same bytes, whatever the order of folders and files.
 
     Raises:
         RecordError: a folder holds no record, or a record cannot be used.
         OSError: ``out`` cannot be written to.
     """
+    leaderboard = leaderboard_of(read_records_quickly(record_folders))
+    return WrittenLeaderboard(leaderboard, write_files(rendered_files(leaderboard, formats), out))
+
+
+def read_records_quickly(record_folders: Sequence[Path], *, skip_bad: bool = False) -> ReadRecords:
+    """`read_records` without looking for garbage, which takes as long as all the rest and finds none."""
     with _no_garbage_collection():
-        leaderboard = aggregate(read_records(record_folders))
-    tables = leaderboard.tables
-    names = {table.setting: _picture_name(table, len(tables)) for table in tables}
-    contents = {
-        MARKDOWN_FILE: render_markdown(leaderboard, names).encode(),
-        CSV_FILE: render_csv(leaderboard).encode(),
-        **{names[table.setting]: render_picture(table) for table in tables},
-    }
-    out.mkdir(parents=True, exist_ok=True)
-    for name, content in contents.items():
-        replace_file(out / name, content)
-    return WrittenLeaderboard(
-        leaderboard=leaderboard,
-        markdown=out / MARKDOWN_FILE,
-        csv=out / CSV_FILE,
-        pictures=tuple(out / names[table.setting] for table in tables),
+        return read_records(record_folders, skip_bad=skip_bad)
+
+
+def leaderboard_of(read: ReadRecords) -> Leaderboard:
+    """The tables of the records, each with a note where files were left out: any of them may have been of any table."""
+    with _no_garbage_collection():
+        leaderboard = aggregate(read.records, remembered_comparisons)
+    if not read.left_out:
+        return leaderboard
+    named = ", ".join(one_line(name) for name in read.left_out[:_MOST_LEFT_OUT])
+    more = f" and {len(read.left_out) - _MOST_LEFT_OUT} more" if len(read.left_out) > _MOST_LEFT_OUT else ""
+    what = "A record file" if len(read.left_out) == 1 else f"{len(read.left_out)} record files"
+    note = f"{what} could not be used and may be missing here: {named}{more}."
+    return replace(
+        leaderboard,
+        groups=tuple(
+            replace(group, tables=tuple(replace(table, notes=(*table.notes, note)) for table in group.tables))
+            for group in leaderboard.groups
+        ),
     )
 
 
-def read_records(record_folders: Sequence[Path]) -> list[Record]:
-    """All records below the folders; a file that is reached twice counts once.
+def write_files(files: Sequence[RenderedFile], out: Path) -> dict[Format, tuple[Path, ...]]:
+    """Write rendered files, each in one step; ``out`` is created, nothing in it is removed.
 
     Raises:
-        RecordError: a folder holds no record, or a record cannot be used.
+        OSError: ``out`` cannot be written to; files that were not reached are unchanged.
     """
-    files: set[Path] = set()
-    for folder in record_folders:
-        found = find_records(folder.resolve()) if folder.is_dir() else []
-        if not found:
-            what = "no record.json below it" if folder.is_dir() else "is not a folder"
-            raise RecordError(f"{folder}: {what}; run `roast-bench run SUITE` first, or name the folder it wrote to.")
-        # No folder on the way is a link, so only the files are left to resolve: a tenth of the time.
-        files.update(path.resolve() if path.is_symlink() else path for path in found)
-    return [read_record(path) for path in sorted(files)]
+    written: dict[Format, tuple[Path, ...]] = {}
+    for file in files:
+        path = out / file.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, file.content)
+        written[file.format] = (*written.get(file.format, ()), path)
+    return written
 
 
 @contextmanager
@@ -93,15 +109,3 @@ def _no_garbage_collection() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
-
-
-def _picture_name(table: Table, tables: int) -> str:
-    if tables == 1:
-        return PICTURE_FILE
-    return f"leaderboard-{_slug(table.task)}-{_slug(table.backbone)}-{table.setting}.svg"
-
-
-def _slug(name: str) -> str:
-    """Lower-case letters, digits and hyphens; the setting's hash keeps names apart that become equal."""
-    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", ascii_name)[:40].strip("-") or "unnamed"

@@ -26,11 +26,11 @@ VERBS = {
     "rescore": "rescore:rescore",
     "verify": "verify:verify",
     "tune": "tune:tune",
-    "submit": "submit:submit",
     "list": "listing:list_things",
     "describe": "describe:describe",
     "check-method": "check_method:check_method",
     "doctor": "doctor:doctor",
+    "submit": "submit:submit",
     "data": "data:data",
 }
 """Verb → module of this package and the function in it, or the group of further verbs."""

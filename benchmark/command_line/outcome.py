@@ -42,7 +42,7 @@ def print_outcome(outcome: RunOutcome, folder: Path, between: str, as_json: bool
             "failed": [str(cell.folder) for cell in outcome.failed],
             "leaderboard": str(written.markdown),
             "csv": str(written.csv),
-            "pictures": [str(picture) for picture in written.pictures],
+            "files": {name: [str(path) for path in paths] for name, paths in written.files.items()},
         }
         echo_json(summary)
         return 1 if outcome.failed else 0
@@ -52,7 +52,7 @@ def print_outcome(outcome: RunOutcome, folder: Path, between: str, as_json: bool
     echo("Cells: " + ", ".join(f"{len(those)} {what}" for what, those in counts.items() if those) + ".")
     echo(f"Leaderboard: {written.markdown}")
     echo(f"CSV:         {written.csv}")
-    for picture in written.pictures:
-        echo(f"Picture:     {picture}")
+    for page in written.files.get("html", ()):
+        echo(f"Page:        {page}")
     echo(f"Records:     {folder}/<task>/{between}/seed-<n>-<hash>/record.json")
     return 1 if outcome.failed else 0

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from leaderboard.compact_logits import compact
+from leaderboard.packed_bits import pack_bits
 from leaderboard.record import (
     PERSPECTIVES,
     AttackResult,
@@ -130,6 +133,83 @@ def make_record(
             key: make_score(value, covered[key], key, (reasons or {}).get(key)) for key, value in values.items()
         }
     return Record(**{**fields, **changes})
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """An evaluation set and what a classifier says of it."""
+
+    role: str
+    logits: Any
+    """(n, classes)."""
+    labels: Any = None
+    """(n,); None for anomalies."""
+    groups: tuple[tuple[int, ...], ...] | None = None
+
+
+def make_predicted_record(
+    method: str,
+    seed: int,
+    sets: dict[str, Predicted],
+    held_out: list[bool] | None = None,
+    *,
+    projection: str = "probabilities",
+    **changes: Any,
+) -> Record:
+    """A record that carries logits, with the benchmark's scores; anomalies are told from the first set.
+
+    ``held_out`` adds a live attack, deepwordbug, on the first set.
+    """
+    from benchmark.scoring import PredictedSet, perspectives, score_sets
+    from leaderboard.record import MergedClasses
+    from tasks import Role
+
+    evaluated, predicted = {}, {}
+    for name, given in sets.items():
+        merged = None
+        if given.groups is not None:
+            merged = MergedClasses(labels=tuple(map(str, range(len(given.groups)))), groups=given.groups)
+        evaluated[name] = make_set(
+            name,
+            role=given.role,
+            rows=len(given.logits),
+            rows_available=len(given.logits),
+            projection=merged,
+            compact_logits=compact(given.logits, None if given.labels is None else list(given.labels)),
+        )
+        predicted[name] = PredictedSet(Role(given.role), given.logits, given.labels, merged)
+    attacks: tuple[AttackResult, ...] = ()
+    test = next(iter(sets))
+    if held_out is not None:
+        accuracy = make_score(100.0 * sum(held_out) / len(held_out), (test,))
+        attacks = (
+            make_attack(
+                evaluation_set=test,
+                examples=len(held_out),
+                held_out=pack_bits(held_out),
+                accuracy_under_attack=accuracy,
+            ),
+        )
+    set_scores = score_sets(predicted, test, projection)
+    fields: dict[str, Any] = {
+        "evaluation_sets": evaluated,
+        "in_distribution_test": test,
+        "attacks": attacks,
+        "set_scores": set_scores,
+        "scores": perspectives({name: item.role for name, item in predicted.items()}, set_scores, attacks),
+    }
+    resolved = {"evaluation": {"projection": projection}}
+    return Record(**{**dict(make_record(method, seed, resolved=resolved, **changes)), **fields})
+
+
+@pytest.fixture
+def predicted() -> type[Predicted]:
+    return Predicted
+
+
+@pytest.fixture
+def predicted_record_factory() -> Callable[..., Record]:
+    return make_predicted_record
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
 def test_no_character_of_a_name_breaks_the_picture(record_factory, tmp_path: Path) -> None:
     record = record_factory(method="x\uffff\ufffe\ufdd0-->]]>&<script>")
     (tmp_path / "record.json").write_text(record.model_dump_json(), encoding="utf-8")
-    written = write_leaderboard([tmp_path], tmp_path / "out")
+    written = write_leaderboard([tmp_path], tmp_path / "out", ("svg",))
     assert written.pictures
     for picture in written.pictures:
         ElementTree.parse(picture)

@@ -12,7 +12,7 @@ from leaderboard.aggregate import aggregate
 from leaderboard.csv_table import render_csv
 from leaderboard.layout import entries, seeds_of
 from leaderboard.markdown import render_markdown
-from leaderboard.picture import render_picture
+from leaderboard.pictures import render_pictures
 from leaderboard.record import AttackResult, EvaluatedSet, Record
 from leaderboard.terminal import WIDTH, render_terminal
 
@@ -64,7 +64,7 @@ def test_markdown_shows_undefined_values_as_a_dash_and_never_bold(record_factory
     markdown = render_markdown(
         aggregate([record_factory(), record_factory("sam", scores={"auroc": None, "acc_in": 80.0})])
     )
-    assert cells(markdown, "sam")[5:8] == ["–", "–", "–"]
+    assert cells(markdown, "sam‡")[5:8] == ["–", "–", "–"]
     assert cells(markdown, "vanilla")[5:8] == ["60.00", "0.00", "1.00"]
 
 
@@ -113,7 +113,8 @@ def test_hostile_names_are_inert_in_markdown(
 
 
 def test_hostile_names_do_not_break_the_picture(record_factory: RecordFactory) -> None:
-    svg = render_picture(aggregate([record_factory(HOSTILE, task="$\\frac{$", backbone="<b>&--")]).tables[0])
+    table = aggregate([record_factory(HOSTILE, task="$\\frac{$", backbone="<b>&--")]).tables[0]
+    svg = render_pictures(table, "svg")["perspectives"]
     assert b"<script" not in svg
     assert svg.rstrip().endswith(b"</svg>")
 

@@ -1,6 +1,5 @@
 """The scale of a panel, drawn without axes, against matplotlib's own axes."""
 
-import io
 import random
 
 import pytest
@@ -9,7 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from leaderboard.aggregate import aggregate
-from leaderboard.picture import _Scale, draw, render_picture
+from leaderboard.pictures import render_pictures
+from leaderboard.pictures.perspectives import _Scale, draw_perspectives
 
 
 def ticks_of_axes(low, high):
@@ -49,7 +49,7 @@ def test_the_scale_spans_the_values_and_at_least_one_point():
 def test_rows_and_values_are_where_they_belong(record_factory):
     records = [record_factory("vanilla", 1, {"acc_in": 80.0}), record_factory("roast", 1, {"acc_in": 90.0})]
     (table,) = aggregate(records).tables
-    figure = draw(table)
+    figure = draw_perspectives(table)
     names = {text.get_text(): text.get_position() for text in figure.texts}
     dots = [line.get_xydata()[0] for line in figure.artists if line.get_marker() in ("o", "s")]
     (roast, vanilla) = dots[:2]  # of acc_in, the first panel
@@ -64,5 +64,5 @@ def test_rows_and_values_are_where_they_belong(record_factory):
 def test_senseless_values_still_make_a_picture(record_factory, value):
     records = [record_factory("vanilla", 1, {"ece": value}), record_factory("roast", 1, {"ece": -value})]
     (table,) = aggregate(records).tables
-    assert render_picture(table).startswith(b"<?xml")
-    draw(table).savefig(io.BytesIO(), format="png")
+    assert render_pictures(table, "svg")["perspectives"].startswith(b"<?xml")
+    assert render_pictures(table, "png")["perspectives"].startswith(b"\x89PNG")

@@ -1,0 +1,69 @@
+"""Robustness against cost: Δ over training time, with the Pareto front."""
+
+from __future__ import annotations
+
+import math
+
+from matplotlib.figure import Figure
+
+from leaderboard.pictures.canvas import GREY, LIGHT_GREY, blank, cut, place_text, place_title, shown_rows
+from leaderboard.pictures.palette import looks
+from leaderboard.pictures.pareto import pareto_front
+from leaderboard.table import Table
+
+_WIDTH, _HEIGHT = 7.2, 4.8  # inches
+
+_LARGEST = 1e6
+"""Costs and Δ beyond it are not drawn: they are nobody's measurements."""
+
+
+def draw_cost(table: Table) -> Figure | None:
+    """A dot for each row that has both a cost and Δ."""
+    known = [
+        (row, row.cost, row.delta)
+        for row in shown_rows(table)
+        if row.cost is not None and row.delta is not None and 0 < row.cost < _LARGEST and abs(row.delta) < _LARGEST
+    ]
+    if len(known) < 2:
+        return None
+    figure = blank(_WIDTH, _HEIGHT)
+    place_title(figure, table, "Robustness against cost")
+    axes = figure.add_axes((0.11, 0.16, 0.86, 0.72))
+    look = looks(table.rows)
+    points = [(cost, delta) for _, cost, delta in known]
+    front = [points[position] for position in pareto_front(points)]
+    axes.plot([x for x, _ in front], [y for _, y in front], color="#999999", linewidth=1.2, zorder=1)
+    axes.axhline(0, color=LIGHT_GREY, linewidth=0.8, zorder=0)
+    for row, cost, delta in known:
+        own = look[row.label]
+        on_front = (cost, delta) in front
+        axes.scatter(
+            [cost], [delta], s=55, color=own.colour, marker=own.marker, zorder=3, alpha=1.0 if on_front else 0.55
+        )
+    low, high = min(x for x, _ in points), max(x for x, _ in points)
+    axes.set_xlim(low - 0.06 * (high - low or 1), high + 0.2 * (high - low or 1))
+    axes.set_xlabel("training time over vanilla's", parse_math=False)
+    axes.set_ylabel("Δ: average relative improvement over vanilla, %", parse_math=False)
+    axes.margins(y=0.12)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.draw_without_rendering()  # so that the places of the dots in inches are known
+    _label(figure, axes, [(cut(row.label, 28), cost, delta, (cost, delta) in front) for row, cost, delta in known])
+    said = "Bold, joined by the line: no other method is both better and cheaper."
+    place_text(figure, 0.1, 0.12, said, va="bottom", size=8, color=GREY)
+    return figure
+
+
+def _label(figure: Figure, axes: object, points: list[tuple[str, float, float, bool]]) -> None:
+    """Names beside the dots, the upper ones first; one that would cover another moves down."""
+    to_inches = figure.dpi_scale_trans.inverted()
+    taken: list[tuple[float, float, float]] = []
+    for label, cost, delta, on_front in sorted(points, key=lambda point: (-point[2], point[1], point[0])):
+        x, y = to_inches.transform(axes.transData.transform((cost, delta)))  # type: ignore[attr-defined]
+        x += 0.1
+        length = 0.075 * len(label)
+        while any(abs(y - other) < 0.15 and x < right and left < x + length for left, right, other in taken):
+            y -= 0.03
+        if not math.isfinite(y):
+            continue
+        taken.append((x, x + length, y))
+        place_text(figure, x, y, label, va="center", weight="bold" if on_front else "normal", size=8.5, zorder=4)

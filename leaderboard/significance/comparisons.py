@@ -1,0 +1,227 @@
+"""Compares the rows of a table with vanilla and with the best, column by column."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from leaderboard.record import PERSPECTIVES
+from leaderboard.significance.column_sources import Source, sources_of
+from leaderboard.significance.holm import holm
+from leaderboard.significance.testable import testable_rows
+from leaderboard.table import DELTA, Column, Comparison, Row
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from leaderboard.significance.paired_bootstrap import Scores
+
+REPLICATES = 2_000
+
+MOST_UNDEFINED = 0.05
+"""Share of replicates without a Δ from which on Δ is not compared."""
+
+_CLOSE = {"calibration": 2.0, "detection": 2.0}
+"""Percentage points by which a score may differ from that of the same logits in half precision; others are exact."""
+
+_EXACT = 0.005
+
+_DECIMALS = 6
+
+_Resampled = dict[str, dict[int, "NDArray[np.float64]"]]
+"""Column key, or `DELTA` → row's position → values, (1 + replicates,); the first on the data as they are."""
+
+
+def with_comparisons(
+    rows: Sequence[Row], columns: Sequence[Column], baseline: str, replicates: int = REPLICATES
+) -> tuple[list[Row], list[str]]:
+    """The rows with their comparisons, by a paired bootstrap over texts and seeds.
+
+    In each replicate, seeds and the texts of each evaluation set are drawn with replacement, the same ones for all
+    rows (see :mod:`leaderboard.significance.paired_bootstrap` and :func:`leaderboard.significance.draws.drawn_seeds`),
+    and every column is computed again, Δ included. The interval is the percentile interval of the differences, moved
+    so that the
+    difference on the texts as they are is the one in the table: the resampled scores come from logits in half
+    precision. It is not adjusted for the number of rows; the p-values are, by Holm's method over the compared rows of
+    a column. Replicates in which vanilla is perfect have no Δ and are left out of it; where they are more than one in
+    twenty, Δ is not compared.
+
+    Incomplete rows are not compared, but a baseline stays what others are compared with. The best of a column is the
+    complete row with the best mean, the first by label among equals.
+
+    Args:
+        rows: of one table, with Δ and with what they lack.
+        columns: of the table.
+        baseline: method to compare with, where exactly one row is of it.
+        replicates: how many.
+
+    Returns:
+        The rows in their order, and notes on what cannot be compared. NumPy is imported only where two rows can be.
+    """
+    baselines = [at for at, row in enumerate(rows) if row.method == baseline]
+    reference = baselines[0] if len(baselines) == 1 else None
+    compared = [at for at, row in enumerate(rows) if not row.incomplete or at == reference]
+    if len(compared) < 2:
+        return list(rows), []
+    sources = {column.key: sources_of(rows[compared[0]].records[0], column) for column in columns}
+    testable, notes = testable_rows([rows[at] for at in compared], columns, sources)
+    if not testable:
+        return list(rows), notes
+    positions = {key: [compared[place] for place in places] for key, places in testable.items()}
+    resampled, more_notes = _resample(rows, columns, sources, positions, replicates)
+    notes += more_notes
+    if reference is not None:
+        notes += _add_delta(resampled, rows, columns, reference)
+    result = list(rows)
+    for key in [*(column.key for column in columns), DELTA]:
+        higher_is_better = key == DELTA or next(column.higher_is_better for column in columns if column.key == key)
+        _compare(result, key, resampled.get(key, {}), reference, higher_is_better)
+    return result, notes
+
+
+def _resample(
+    rows: Sequence[Row],
+    columns: Sequence[Column],
+    sources: Mapping[str, tuple[Source, ...]],
+    testable: Mapping[str, Sequence[int]],
+    replicates: int,
+) -> tuple[_Resampled, list[str]]:
+    """The columns of the testable rows, and notes on rows whose logits are not those that their scores are of."""
+    import numpy as np
+
+    from leaderboard.significance.paired_bootstrap import resample_seeds
+
+    scores = _scores(rows, sources, testable, replicates)
+    resampled: _Resampled = {}
+    wrong: dict[int, str] = {}
+    for column in columns:
+        of_column = sources[column.key]
+        for at in testable.get(column.key, ()):
+            of_seed = {
+                record.cell.seed: np.mean([of_record[source] for source in of_column], axis=0)
+                for record, of_record in zip(rows[at].records, scores[at], strict=True)
+            }
+            values = resample_seeds(of_seed)
+            mean = rows[at].values[column.key].mean
+            assert mean is not None
+            if abs(values[0] - mean) > max(_CLOSE.get(source.kind, _EXACT) for source in of_column):
+                found = f"{column.name} {values[0]:.2f}, not {mean:.2f}"
+                wrong.setdefault(at, f"{rows[at].label} (by its single predictions it has {found})")
+            resampled.setdefault(column.key, {})[at] = values
+    kept = {key: {at: found for at, found in of.items() if at not in wrong} for key, of in resampled.items()}
+    return kept, [f"Not tested for significance: {'; '.join(wrong[at] for at in sorted(wrong))}."] if wrong else []
+
+
+def _scores(
+    rows: Sequence[Row],
+    sources: Mapping[str, tuple[Source, ...]],
+    testable: Mapping[str, Sequence[int]],
+    replicates: int,
+) -> dict[int, list[Scores]]:
+    """Row's position → what each of its records scores in each replicate."""
+    from leaderboard.significance.paired_bootstrap import resample_texts
+
+    # As a rule the same rows are testable in all columns; then the draws are made once.
+    columns_of: dict[tuple[int, ...], list[str]] = defaultdict(list)
+    for key, positions in testable.items():
+        columns_of[tuple(positions)].append(key)
+    scores: dict[int, list[Scores]] = {}
+    for positions, keys in columns_of.items():
+        owners = [at for at in positions for _ in rows[at].records]
+        records = [record for at in positions for record in rows[at].records]
+        wanted = dict.fromkeys(source for key in keys for source in sources[key])
+        found: dict[int, list[Scores]] = defaultdict(list)
+        for at, of_record in zip(owners, resample_texts(records, list(wanted), replicates), strict=True):
+            found[at].append(of_record)
+        for at, of_records in found.items():
+            before = scores.get(at, [{} for _ in of_records])
+            scores[at] = [{**old, **new} for old, new in zip(before, of_records, strict=True)]
+    return scores
+
+
+def _add_delta(resampled: _Resampled, rows: Sequence[Row], columns: Sequence[Column], reference: int) -> list[str]:
+    """Add the Δ of the rows that have all five perspectives, where the reference has them; a note where it fails."""
+    import numpy as np
+
+    from leaderboard.significance.paired_bootstrap import improvements
+
+    five = [column for column in columns if column.key in PERSPECTIVES]
+    lower_is_better = frozenset(column.key for column in five if not column.higher_is_better)
+    of_row = {
+        at: {column.key: resampled[column.key][at] for column in five}
+        for at in range(len(rows))
+        if rows[at].delta is not None and all(at in resampled.get(column.key, {}) for column in five)
+    }
+    if reference not in of_row:
+        return []
+    deltas = {at: improvements(found, of_row[reference], lower_is_better) for at, found in of_row.items()}
+    defined = np.isfinite(deltas[reference])
+    share = 1.0 - float(defined[1:].mean())
+    if share > MOST_UNDEFINED or not defined[0]:
+        return [
+            f"Δ is not tested: in {share:.0%} of the replicates {rows[reference].label} is already perfect somewhere."
+        ]
+    resampled[DELTA] = {at: found[defined] for at, found in deltas.items()}
+    return []
+
+
+def _compare(
+    rows: list[Row],
+    key: str,
+    resampled: Mapping[int, NDArray[np.float64]],
+    reference: int | None,
+    higher_is_better: bool,
+) -> None:
+    """Add to the rows their comparisons in one column."""
+    shown = {at: value for at, row in enumerate(rows) if not row.incomplete and (value := _shown(row, key)) is not None}
+    if reference is not None and reference in resampled:
+        others = [at for at in resampled if at != reference]
+        for at, comparison in _against(rows, key, resampled, others, reference).items():
+            rows[at] = replace(rows[at], against_baseline={**rows[at].against_baseline, key: comparison})
+    if not shown:
+        return
+    sign = -1.0 if higher_is_better else 1.0
+    best = min(shown, key=lambda at: (round(sign * shown[at], 9), rows[at].label, rows[at].hyper_parameters))
+    if best in resampled:
+        others = [at for at in resampled if at != best and at in shown]
+        for at, comparison in _against(rows, key, resampled, others, best).items():
+            rows[at] = replace(rows[at], against_best={**rows[at].against_best, key: comparison})
+
+
+def _against(
+    rows: Sequence[Row],
+    key: str,
+    resampled: Mapping[int, NDArray[np.float64]],
+    positions: Sequence[int],
+    other: int,
+) -> dict[int, Comparison]:
+    """Each of some rows compared with another one; their p-values are corrected together."""
+    from leaderboard.significance.paired_bootstrap import interval_and_p
+
+    found = []
+    for at in positions:
+        value, other_value = _shown(rows[at], key), _shown(rows[other], key)
+        assert value is not None
+        assert other_value is not None
+        difference = round(value - other_value, 9)
+        differences = resampled[at] - resampled[other]
+        found.append((difference, *interval_and_p(differences[1:] + (difference - differences[0]))))
+    corrected = holm([p for *_, p in found])
+    return {
+        at: Comparison(
+            other=rows[other].label,
+            difference=difference + 0.0,  # + 0.0 turns −0.0 into 0.0
+            low=round(low, _DECIMALS) + 0.0,
+            high=round(high, _DECIMALS) + 0.0,
+            p=round(p, _DECIMALS),
+        )
+        for at, (difference, low, high, _), p in zip(positions, found, corrected, strict=True)
+    }
+
+
+def _shown(row: Row, key: str) -> float | None:
+    """What the table shows."""
+    return row.delta if key == DELTA else row.values[key].mean

@@ -1,0 +1,252 @@
+"""The bootstrap against resampling done literally: texts repeated, metrics computed on the repeated texts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from benchmark.metrics import (
+    calibration_error_cross_fitted,
+    expected_calibration_error,
+    labels_of_merged_predictions,
+    merge_probabilities,
+    softmax,
+)
+from leaderboard.aggregate import average_relative_improvement
+from leaderboard.compact_logits import expand
+from leaderboard.packed_bits import unpack_bits
+from leaderboard.record import Record
+from leaderboard.significance.column_sources import Source
+from leaderboard.significance.draws import TextDraws, drawn_seeds
+from leaderboard.significance.paired_bootstrap import improvements, interval_and_p, resample_seeds, resample_texts
+
+REPLICATES = 20
+TEST, SHIFT, TWO_CLASSES = Source("accuracy", "test"), Source("accuracy", "shift"), Source("accuracy", "two")
+ANOMALY = Source("detection", "anomaly", "test")
+ATTACK = Source("attack", "deepwordbug (23 texts, ≤200 queries, seed 0) on test")
+
+
+def make_records(predicted: Any, factory: Callable[..., Record], **given: Any) -> list[Record]:
+    generator = np.random.default_rng(5)
+    labels = {"test": generator.integers(0, 3, 47), "shift": generator.integers(0, 3, 30)}
+    two = generator.integers(0, 2, 36)
+    records = []
+    for seed in (1, 2):
+        logits = {
+            name: 1.5 * np.eye(3)[truth] + generator.normal(size=(len(truth), 3)) for name, truth in labels.items()
+        }
+        # Rounded, so that anomalies and normal texts tie.
+        logits["test"] = logits["test"].round(1)
+        sets = {
+            "test": predicted("in-distribution", logits["test"], labels["test"]),
+            "shift": predicted("shift", logits["shift"], labels["shift"]),
+            "two": predicted("shift", generator.normal(size=(36, 3)) * 2, two, ((0,), (1, 2))),
+            "anomaly": predicted("anomaly", generator.normal(size=(25, 3)).round(1)),
+        }
+        records.append(factory("vanilla", seed, sets, [bool(bit) for bit in generator.random(23) < 0.4], **given))
+    return records
+
+
+def drawn_texts(key: str, texts: int) -> list[np.ndarray]:
+    """For each replicate the texts' numbers, those drawn twice twice."""
+    counts = TextDraws(key, texts).next(REPLICATES).astype(int)
+    return [np.repeat(np.arange(texts), counts[:, replicate]) for replicate in range(REPLICATES)]
+
+
+def of_set(record: Record, name: str, projection: str = "probabilities") -> tuple[np.ndarray, np.ndarray]:
+    item = record.evaluation_sets[name]
+    logits, labels = expand(item.compact_logits, item.rows)
+    if item.projection is None:
+        return logits, labels
+    if projection == "predictions":
+        return logits, labels_of_merged_predictions(logits, labels, item.projection.groups)
+    return merge_probabilities(logits, item.projection.groups), labels
+
+
+@pytest.mark.parametrize("name", ["test", "shift", "two"])
+@pytest.mark.parametrize("projection", ["probabilities", "predictions"])
+def test_accuracy(predicted: Any, predicted_record_factory: Callable[..., Record], name: str, projection: str) -> None:
+    records = make_records(predicted, predicted_record_factory, projection=projection)
+    source = Source("accuracy", name)
+    for record, found in zip(records, resample_texts(records, [source], REPLICATES), strict=True):
+        logits, labels = of_set(record, name, projection)
+        right = logits.argmax(axis=1) == labels
+        texts = drawn_texts(f"texts {name} hash of {name}", len(labels))
+        expected = [100 * right.mean(), *(100 * right[drawn].mean() for drawn in texts)]
+        assert found[source] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["test", "shift", "two"])
+@pytest.mark.parametrize("projection", ["probabilities", "predictions"])
+def test_calibration(
+    predicted: Any, predicted_record_factory: Callable[..., Record], name: str, projection: str
+) -> None:
+    records = make_records(predicted, predicted_record_factory, projection=projection)
+    source = Source("calibration", name)
+    for record, found in zip(records, resample_texts(records, [source], REPLICATES), strict=True):
+        logits, labels = of_set(record, name, projection)
+        as_they_are = 100 * calibration_error_cross_fitted(logits, labels)
+        texts = drawn_texts(f"texts {name} hash of {name}", len(labels))
+        drawn_again = 100 * np.array(cross_fitted_again(logits, labels, texts))
+        expected = [as_they_are, *(drawn_again - drawn_again.mean() + as_they_are)]
+        assert found[source] == pytest.approx(expected, abs=1e-9)
+
+
+def cross_fitted_again(logits: np.ndarray, labels: np.ndarray, texts: list[np.ndarray]) -> list[float]:
+    order = np.random.RandomState(0).permutation(len(labels))
+    size = len(labels) // 10
+    probabilities = [softmax(logits, temperature) for temperature in (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)]
+    found = []
+    for drawn in texts:
+        errors = []
+        for fold in range(10):
+            of_fold = set(order[fold * size : (fold + 1) * size])
+            inside, outside = ([text for text in drawn if (text in of_fold) == wanted] for wanted in (True, False))
+            if inside:
+                on_fold = [expected_calibration_error(found_at[inside], labels[inside]) for found_at in probabilities]
+                chosen = probabilities[int(np.argmin(np.round(on_fold, 9)))]
+                errors.append(expected_calibration_error(chosen[outside], labels[outside]))
+        found.append(float(np.mean(errors)))
+    return found
+
+
+def test_detection(predicted: Any, predicted_record_factory: Callable[..., Record]) -> None:
+    records = make_records(predicted, predicted_record_factory)
+    normal_texts = drawn_texts("texts test hash of test", 47)
+    anomalies = drawn_texts("texts anomaly hash of anomaly", 25)
+    tied = False
+    for record, found in zip(records, resample_texts(records, [ANOMALY], REPLICATES), strict=True):
+        normal, anomalous = (
+            1 - softmax(expand(item.compact_logits, item.rows)[0]).max(axis=1)
+            for item in (record.evaluation_sets["test"], record.evaluation_sets["anomaly"])
+        )
+        tied |= bool(np.isin(anomalous, normal).any())
+        pairs = [(np.arange(47), np.arange(25)), *zip(normal_texts, anomalies, strict=True)]
+        expected = [
+            100 * roc_auc_score(np.repeat([0, 1], [47, 25]), np.concatenate([normal[one], anomalous[other]]))
+            for one, other in pairs
+        ]
+        assert found[ANOMALY] == pytest.approx(expected, abs=1e-9)
+    assert tied
+
+
+def test_attack(predicted: Any, predicted_record_factory: Callable[..., Record]) -> None:
+    records = make_records(predicted, predicted_record_factory)
+    texts = drawn_texts("attacked 23 of texts test hash of test", 23)
+    for record, found in zip(records, resample_texts(records, [ATTACK], REPLICATES), strict=True):
+        (attack,) = record.attacks
+        bits = np.array(unpack_bits(attack.held_out, 23))
+        assert found[ATTACK][0] == pytest.approx(attack.accuracy_under_attack.value)
+        assert found[ATTACK][1:] == pytest.approx([100 * bits[drawn].mean() for drawn in texts], abs=1e-9)
+
+
+def test_scores_on_the_texts_as_they_are_are_those_of_the_record(
+    predicted: Any, predicted_record_factory: Callable[..., Record]
+) -> None:
+    (record, _) = make_records(predicted, predicted_record_factory)
+    names = ["test", "shift", "two"]
+    sources = [Source(kind, name) for kind in ("accuracy", "calibration") for name in names]
+    (found, _) = resample_texts([record, record], [*sources, ANOMALY], 10)
+    for source in sources:
+        metric = {"accuracy": "accuracy", "calibration": "ece"}[source.kind]
+        assert found[source][0] == pytest.approx(record.set_scores[source.name][metric].value, abs=0.05)
+    assert found[ANOMALY][0] == pytest.approx(record.set_scores["anomaly"]["auroc"].value, abs=0.5)
+
+
+def test_the_draws_hang_neither_on_other_records_and_sets_nor_on_what_is_held_in_memory(
+    predicted: Any, predicted_record_factory: Callable[..., Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = make_records(predicted, predicted_record_factory)
+    sources = [TEST, SHIFT, TWO_CLASSES, Source("calibration", "shift"), ANOMALY, ATTACK]
+    (expected, other) = resample_texts([first, second], sources, REPLICATES)
+    monkeypatch.setattr("leaderboard.significance.paired_bootstrap._NUMBERS_HELD", 1)
+    monkeypatch.setattr("leaderboard.significance.paired_bootstrap._COUNTS_AT_A_TIME", 7)
+    monkeypatch.setattr("leaderboard.significance.paired_bootstrap._FEWEST_AT_A_TIME", 7)
+    (second_again, first_again) = resample_texts([second, first], sources[::-1], REPLICATES)
+    (alone,) = resample_texts([first], [ANOMALY], REPLICATES)
+    for source in sources:
+        assert first_again[source] == pytest.approx(expected[source], abs=1e-12)
+        assert second_again[source] == pytest.approx(other[source], abs=1e-12)
+    assert alone[ANOMALY] == pytest.approx(expected[ANOMALY], abs=1e-12)
+
+
+def test_each_replicate_draws_as_many_texts_as_there_are() -> None:
+    for texts in (1, 2, 23, 500):
+        counts = TextDraws("a key", texts).next(300)
+        assert counts.shape == (texts, 300)
+        assert (counts.sum(axis=0) == texts).all()
+    draws = TextDraws("a key", 23)
+    in_parts = np.concatenate([draws.next(part) for part in (1, 99, 200)], axis=1)
+    assert (in_parts == TextDraws("a key", 23).next(300)).all()
+    assert not (in_parts == TextDraws("another key", 23).next(300)).all()
+
+
+def test_draws_are_multinomial() -> None:
+    counts = TextDraws("a key", 50).next(4000)
+    assert counts.mean(axis=1) == pytest.approx(np.ones(50), abs=0.08)  # five standard errors
+    assert counts.var() == pytest.approx(1 - 1 / 50, abs=0.02)
+    assert np.corrcoef(counts)[0, 1] == pytest.approx(-1 / 49, abs=0.08)
+
+
+def test_the_drawn_texts_never_change() -> None:
+    texts = TextDraws("texts sst2 0123", 6).next(3)
+    assert texts.T.tolist() == [[0, 0, 2, 2, 0, 2], [2, 1, 1, 0, 1, 1], [1, 2, 0, 2, 0, 1]]
+    assert drawn_seeds([0, 1, 2], 4).T.tolist() == [[1, 1, 2], [2, 2, 0], [1, 0, 1], [0, 0, 1]]
+
+
+def test_rows_of_the_same_seeds_draw_the_same_and_others_as_many_as_they_share() -> None:
+    full = np.array([1, 2, 3, 4])[drawn_seeds([1, 2, 3, 4], 4000)]
+    again = np.array([4, 3, 2, 1])[drawn_seeds([4, 3, 2, 1], 4000)]
+    assert (full == again).all()
+    assert [(full == seed).mean() for seed in (1, 2, 3, 4)] == pytest.approx([0.25] * 4, abs=0.02)
+    part = np.array([2, 3, 4])[drawn_seeds([2, 3, 4], 4000)]
+    shared = full[:3] != 1
+    assert (part[shared] == full[:3][shared]).all()
+    assert [(part == seed).mean() for seed in (2, 3, 4)] == pytest.approx([1 / 3] * 3, abs=0.02)
+
+
+def test_seeds_literally() -> None:
+    scores = {seed: np.random.default_rng(seed).normal(size=1 + REPLICATES) for seed in (3, 1, 2)}
+    drawn = drawn_seeds([1, 2, 3], REPLICATES)
+    found = resample_seeds(scores)
+    assert found[0] == pytest.approx(np.mean([scores[seed][0] for seed in (1, 2, 3)]))
+    for replicate in range(REPLICATES):
+        chosen = [scores[[1, 2, 3][position]][1 + replicate] for position in drawn[:, replicate]]
+        assert found[1 + replicate] == pytest.approx(np.mean(chosen), abs=1e-12)
+
+
+def test_one_seed_is_never_drawn_anew() -> None:
+    scores = np.arange(5.0)
+    assert (resample_seeds({7: scores}) == scores).all()
+
+
+def test_delta_of_each_replicate_is_the_leaderboards() -> None:
+    generator = np.random.default_rng(1)
+    keys = ("acc_in", "acc_shift", "acc_adv", "ece", "auroc")
+    row, vanilla = ({key: generator.uniform(5, 95, 30) for key in keys} for _ in range(2))
+    vanilla["acc_in"][3] = 100.0
+    vanilla["ece"][4] = 0.0
+    vanilla["ece"][5] = -0.1
+    found = improvements(row, vanilla, frozenset({"ece"}))
+    for replicate in range(30):
+        expected = average_relative_improvement(
+            {key: values[replicate] for key, values in row.items()},
+            {key: values[replicate] for key, values in vanilla.items()},
+            frozenset({"ece"}),
+        )
+        assert found[replicate] == pytest.approx(math.nan if expected is None else expected, nan_ok=True)
+    assert np.isnan(found).sum() == 3
+
+
+def test_interval_and_p_by_hand() -> None:
+    low, high, p = interval_and_p(np.array([*range(1, 98), 0.0, -1.0]))  # 99 differences, two of them ≤ 0
+    assert (low, high) == (pytest.approx(1.45), pytest.approx(94.55))
+    assert p == pytest.approx(2 * (1 + 2) / 100)
+    assert interval_and_p(np.zeros(99)) == (0.0, 0.0, 1.0)
+    assert interval_and_p(np.full(99, 1e-13)) == (0.0, 0.0, 1.0)  # the last bit of a sum is no difference
+    assert interval_and_p(np.full(99, -2.0)) == (-2.0, -2.0, pytest.approx(0.02))

@@ -1,0 +1,75 @@
+"""Every file that cannot be used is named, once, and nothing is silently left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from leaderboard.read_records import MOST_PROBLEMS, UnusableRecordsError, read_records
+from leaderboard.record import Record, RecordError
+
+RecordFactory = Callable[..., Record]
+RecordWriter = Callable[[Record, Path], Path]
+
+FOREIGN = {
+    "a-list": "[1, 2, 3]",
+    "a-number": "17",
+    "a-text": '"hello"',
+    "another-tool": '{"name": "trainer_state", "epoch": 3.0}',
+    "empty": "",
+    "null": "null",
+    "truncated": '{"schema_version": 1, "status": "finis',
+}
+
+
+def write(folder: Path, content: str) -> Path:
+    folder.mkdir(parents=True)
+    path = folder / "record.json"
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
+def test_a_foreign_file_is_named_in_one_line(content: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "cell", content)
+    with pytest.raises(RecordError) as error:
+        read_records([tmp_path])
+    assert str(error.value).startswith(f"{path}: is ")
+    assert "\n" not in str(error.value)
+    assert not isinstance(error.value, UnusableRecordsError)
+
+
+def test_all_are_named_up_to_twenty(record_factory: RecordFactory, write_record: RecordWriter, tmp_path: Path) -> None:
+    write_record(record_factory(), tmp_path / "good")
+    newer = write_record(record_factory(), tmp_path / "a-newer")
+    newer.write_text(newer.read_text().replace('"schema_version": 1', '"schema_version": 2'))
+    paths = [newer, *(write(tmp_path / f"bad-{number:02}", "[]") for number in range(MOST_PROBLEMS + 3))]
+    with pytest.raises(UnusableRecordsError) as error:
+        read_records([tmp_path])
+    lines = error.value.lines
+    assert len(error.value.problems) == len(paths)
+    assert len(lines) == MOST_PROBLEMS + 2
+    assert "schema_version is 2" in lines[0]
+    for path, line in zip(paths, lines[:MOST_PROBLEMS], strict=False):
+        assert line.startswith(f"{path}: ")
+    assert lines[-2:] == ["and 4 more.", "24 of 25 record files cannot be used: nothing was written."]
+    assert str(error.value).startswith(f"{newer}: schema_version is 2")
+    assert str(error.value).endswith("; 23 more files cannot be used.")
+
+
+def test_skipped_files_are_told(record_factory: RecordFactory, write_record: RecordWriter, tmp_path: Path) -> None:
+    write_record(record_factory(), tmp_path / "good")
+    path = write(tmp_path / "bad", "{")
+    read = read_records([tmp_path], skip_bad=True)
+    assert len(read.records) == 1
+    (problem,) = read.problems
+    assert problem.startswith(f"{path}: is not JSON")
+    assert read.left_out == ("bad/record.json",)
+
+
+def test_nothing_but_bad_files_is_refused_all_the_same(tmp_path: Path) -> None:
+    write(tmp_path / "bad", "{")
+    with pytest.raises(RecordError, match="is not JSON"):
+        read_records([tmp_path], skip_bad=True)
