@@ -1,3 +1,3 @@
 """What a benchmark run is and how it is carried out."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
