@@ -34,8 +34,8 @@ perf: $(VENV)/.dev-installed ## Measure everything side by side and write docs/p
 soak: $(VENV)/.dev-installed ## Kill, crowd and feed runs badly; write docs/reliability.md from what came of it.
 	$(VENV)/bin/python tests/soak/everything.py --write docs/reliability.md $(ARGS)
 
-leaderboard: $(VENV)/.quickstart-installed ## Regenerate leaderboard/LEADERBOARD.md from the records in leaderboard/results.
-	$(VENV)/bin/roast-bench leaderboard leaderboard/results --out leaderboard $(ARGS)
+leaderboard: $(VENV)/.quickstart-installed ## Regenerate the published leaderboard from the records in leaderboard/results.
+	$(VENV)/bin/roast-bench leaderboard leaderboard/results --out leaderboard --format markdown,csv,latex,json,html,svg $(ARGS)
 
 clean: ## Remove the environment, builds and caches; keep runs/.
 	test ! -e $(VENV)/.created || rm -rf $(VENV)

@@ -8,7 +8,7 @@
 - Parts of it, other orders: :mod:`leaderboard.selection`; what changed since an older one: :mod:`leaderboard.changes`
 - The files: :mod:`leaderboard.write`, from :mod:`~leaderboard.markdown`, :mod:`~leaderboard.csv_table`,
   :mod:`~leaderboard.latex`, :mod:`~leaderboard.json_document`, :mod:`~leaderboard.page` (HTML) and
-  :mod:`~leaderboard.pictures`; on a terminal: :mod:`leaderboard.terminal`
+  :mod:`~leaderboard.plots`; on a terminal: :mod:`leaderboard.terminal`
 
 Nothing is imported here: reading a record must not load the plotting library.
 """

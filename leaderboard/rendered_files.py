@@ -77,7 +77,7 @@ def rendered_files(
 
 def _pictures(table: Table, picture_format: Literal["svg", "png"]) -> list[tuple[str, bytes]]:
     """Kind and content, the overview first."""
-    from leaderboard.pictures import render_pictures  # loads matplotlib, which takes as long as 300 records
+    from leaderboard.plots import render_pictures  # loads matplotlib, which takes as long as 300 records
 
     return sorted(render_pictures(table, picture_format).items(), key=lambda item: (item[0] != OVERVIEW, item[0]))
 

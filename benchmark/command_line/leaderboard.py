@@ -16,7 +16,7 @@ from benchmark.errors import UserError
 
 if TYPE_CHECKING:
     from benchmark.publish import Publication
-    from leaderboard.rendered_files import Format
+    from leaderboard.rendered_files import Format, RenderedFile
 
 _ALL = "all"
 
@@ -137,7 +137,7 @@ def _is_up_to_date(publication: Publication, folder: Path, with_png: bool, comma
             {"up_to_date": difference is None, "difference": difference, "checked": [file.name for file in files]}
         )
     elif difference is None:
-        echo(f"{folder}: {_listed([file.name for file in files])}: up to date.")
+        echo(f"{folder}: {_listed(files)}: up to date.")
     else:
         echo_error(f"{difference}. `{command}` writes it anew.")
     return difference is None
@@ -171,6 +171,7 @@ def _write(publication: Publication, folder: Path, as_json: bool) -> None:
         echo(f"Wrote {more} more {'picture' if more == 1 else 'pictures'} beside")
 
 
-def _listed(files: Sequence[str]) -> str:
-    more = len(files) - _MOST_PICTURES
-    return ", ".join(files[:_MOST_PICTURES]) + (f" and {more} more" if more > 0 else "")
+def _listed(files: Sequence[RenderedFile]) -> str:
+    documents = [file.name for file in files if file.format not in ("svg", "png")]
+    pictures = len(files) - len(documents)
+    return ", ".join([*documents, *([f"{pictures} picture{'s' if pictures > 1 else ''}"] if pictures else [])])

@@ -12,7 +12,7 @@ from leaderboard.aggregate import aggregate
 from leaderboard.csv_table import render_csv
 from leaderboard.layout import entries, seeds_of
 from leaderboard.markdown import render_markdown
-from leaderboard.pictures import render_pictures
+from leaderboard.plots import render_pictures
 from leaderboard.record import AttackResult, EvaluatedSet, Record
 from leaderboard.terminal import WIDTH, render_terminal
 

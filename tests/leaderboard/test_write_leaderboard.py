@@ -40,7 +40,7 @@ def records(record_factory: RecordFactory, attack_factory: AttackFactory) -> lis
 @pytest.fixture(autouse=True)
 def quick_renderings(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the place of the page and the pictures, which have tests of their own and take a second each."""
-    page, pictures = ModuleType("leaderboard.page"), ModuleType("leaderboard.pictures")
+    page, pictures = ModuleType("leaderboard.page"), ModuleType("leaderboard.plots")
 
     def render_page(leaderboard: Leaderboard, drawn: Mapping[str, Mapping[str, bytes]]) -> str:
         shown = "".join(f"{table.setting} {sorted(drawn.get(table.setting, {}))}" for table in leaderboard.tables)
@@ -53,7 +53,7 @@ def quick_renderings(monkeypatch: pytest.MonkeyPatch) -> None:
     page.render_page = render_page  # type: ignore[attr-defined]
     pictures.render_pictures = render_pictures  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "leaderboard.page", page)
-    monkeypatch.setitem(sys.modules, "leaderboard.pictures", pictures)
+    monkeypatch.setitem(sys.modules, "leaderboard.plots", pictures)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from leaderboard.pictures.canvas import GREY, blank, cut, place_text, place_title, shown_rows
-from leaderboard.pictures.palette import looks
+from leaderboard.plots.canvas import GREY, blank, cut, place_text, place_title, shown_rows
+from leaderboard.plots.palette import looks
 from leaderboard.record import Record
 from leaderboard.table import Row, Table
 

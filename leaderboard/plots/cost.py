@@ -6,9 +6,9 @@ import math
 
 from matplotlib.figure import Figure
 
-from leaderboard.pictures.canvas import GREY, LIGHT_GREY, blank, cut, place_text, place_title, shown_rows
-from leaderboard.pictures.palette import looks
-from leaderboard.pictures.pareto import pareto_front
+from leaderboard.plots.canvas import GREY, LIGHT_GREY, blank, cut, place_text, place_title, shown_rows
+from leaderboard.plots.palette import looks
+from leaderboard.plots.pareto import pareto_front
 from leaderboard.table import Table
 
 _WIDTH, _HEIGHT = 7.2, 4.8  # inches

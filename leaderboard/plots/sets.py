@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from leaderboard.aggregate import BASELINE
 from leaderboard.detail import scores_of_attacks, scores_of_sets
-from leaderboard.pictures.canvas import GREY, blank, cut, left_margin, place_text, place_title, shown_rows
+from leaderboard.plots.canvas import GREY, blank, cut, left_margin, place_text, place_title, shown_rows
 from leaderboard.table import Row, Table
 
 MOST_COLUMNS = 40

@@ -6,7 +6,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from leaderboard.detail import scores_of_sets
-from leaderboard.pictures.canvas import (
+from leaderboard.plots.canvas import (
     GREY,
     blank,
     cut,
@@ -16,8 +16,8 @@ from leaderboard.pictures.canvas import (
     place_title,
     shown_rows,
 )
-from leaderboard.pictures.palette import OKABE_ITO
-from leaderboard.pictures.reliability_bins import Bin, reliability_bins
+from leaderboard.plots.palette import OKABE_ITO
+from leaderboard.plots.reliability_bins import Bin, reliability_bins
 from leaderboard.significance.single_predictions import labelled_predictions, largest_probabilities
 from leaderboard.table import Row, Table
 

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from leaderboard.aggregate import aggregate
-from leaderboard.pictures import render_pictures
-from leaderboard.pictures.perspectives import _Scale, draw_perspectives
+from leaderboard.plots import render_pictures
+from leaderboard.plots.perspectives import _Scale, draw_perspectives
 
 
 def ticks_of_axes(low, high):

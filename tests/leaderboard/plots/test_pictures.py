@@ -14,12 +14,12 @@ from sklearn.calibration import calibration_curve
 from leaderboard.aggregate import aggregate
 from leaderboard.compact_logits import compact
 from leaderboard.detail import scores_of_sets
-from leaderboard.pictures import KINDS, render_pictures
-from leaderboard.pictures.canvas import MOST_ROWS
-from leaderboard.pictures.palette import looks
-from leaderboard.pictures.pareto import pareto_front
-from leaderboard.pictures.reliability_bins import reliability_bins
-from leaderboard.pictures.sets import draw_sets
+from leaderboard.plots import KINDS, render_pictures
+from leaderboard.plots.canvas import MOST_ROWS
+from leaderboard.plots.palette import looks
+from leaderboard.plots.pareto import pareto_front
+from leaderboard.plots.reliability_bins import reliability_bins
+from leaderboard.plots.sets import draw_sets
 from leaderboard.record import EvaluatedSet, ParameterDeviation, Record, Score, Training
 from leaderboard.table import Table
 

@@ -14,7 +14,7 @@ from matplotlib.transforms import nonsingular
 
 from leaderboard.aggregate import BASELINE
 from leaderboard.layout import PARTIAL, UNDEFINED, label_of, partial_mark
-from leaderboard.pictures.canvas import (
+from leaderboard.plots.canvas import (
     GREY,
     LIGHT_GREY,
     blank,

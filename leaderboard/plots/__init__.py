@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
-from leaderboard.pictures.canvas import default_style, saved
-from leaderboard.pictures.cost import draw_cost
-from leaderboard.pictures.layers import draw_deviation, draw_kept
-from leaderboard.pictures.perspectives import draw_perspectives
-from leaderboard.pictures.reliability import draw_reliability
-from leaderboard.pictures.sets import draw_sets
+from leaderboard.plots.canvas import default_style, saved
+from leaderboard.plots.cost import draw_cost
+from leaderboard.plots.layers import draw_deviation, draw_kept
+from leaderboard.plots.perspectives import draw_perspectives
+from leaderboard.plots.reliability import draw_reliability
+from leaderboard.plots.sets import draw_sets
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,7 +43,7 @@ def render_pictures(table: Table, picture_format: Literal["svg", "png"]) -> dict
     - ``kept``: which share of each layer's gradients a selective method keeps.
 
     Args:
-        table: what to draw; at most `leaderboard.pictures.canvas.MOST_ROWS` of its rows are shown.
+        table: what to draw; at most `leaderboard.plots.canvas.MOST_ROWS` of its rows are shown.
         picture_format: SVG, or PNG at 150 dots an inch.
     """
     pictures = {}
