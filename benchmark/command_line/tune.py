@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from benchmark.command_line.echo import echo
+from benchmark.command_line.echo import echo, echo_error
 from benchmark.command_line.options import (
     Mirror,
     PickledWeights,
@@ -31,7 +31,11 @@ def tune(
         str,
         typer.Option(
             metavar="grid|coordinate",
-            help="Every combination, or one hyper-parameter after the other in the order given.",
+            help=(
+                "Every combination, or one hyper-parameter after the other in the order given, starting from the "
+                "suite's value of each where the grid has it, else from the first of the grid. Of equal accuracy, the "
+                "first in the order of the grid wins."
+            ),
         ),
     ] = "grid",
     task: Annotated[str | None, typer.Option(help="Task; by default the suite's only one.")] = None,
@@ -53,13 +57,17 @@ def tune(
     """Choose a method's hyper-parameters on a slice of the training data; no evaluation set is read.
 
     What is tried and chosen is written to TUNING.md and tuning.json. A search that was interrupted goes on, and
-    several on one output folder share the work.
+    several on one output folder share the work. A combination of which a training fails is never chosen, the others
+    go on, and the exit code is 1; the same search again tries it again.
+
+    Of equal accuracy, the first in the order of the grid wins, whichever the search; in that order the hyper-parameter
+    given first changes slowest.
     """
     from benchmark.progress import Reporter
     from benchmark.suite import load_suite, overridden
     from benchmark.tuning.grid import parse_grid
     from benchmark.tuning.report import as_toml
-    from benchmark.tuning.tune import search_and_write
+    from benchmark.tuning.tune import JSON_FILE, MARKDOWN_FILE, search_and_write
 
     load_plugins(plugin)
     changes = {
@@ -86,13 +94,18 @@ def tune(
         asked, searched, folder = search_and_write(
             chosen, axes, kind, out, reporter, mirror=mirror, trust=trust, checkpoint_every=checkpoint_every
         )
-    echo(f"Tried {len(searched.combinations)} combinations; the best on the selection slice:")
-    echo("")
-    for line in as_toml(asked.method, searched.chosen).split("\n"):
-        echo(line)
-    echo("")
-    echo(f"Wrote {folder / 'TUNING.md'}")
-    echo(f"Wrote {folder / 'tuning.json'}")
+    pages = [f"Wrote {folder / name}" for name in (MARKDOWN_FILE, JSON_FILE)]
+    tried, failed = len(searched.combinations), len(searched.failed)
+    if searched.chosen is None:
+        echo(*pages)
+        combinations = "the only combination" if tried == 1 else f"all {tried} combinations"
+        echo_error(f"{combinations} failed, so nothing is chosen; the first: {searched.failed[0].failures[0].reason}")
+        raise typer.Exit(1)
+    count = "1 combination" if tried == 1 else f"{tried} combinations"
+    echo(f"Tried {count}{f', {failed} failed' if failed else ''}; the best on the selection slice:")
+    echo("", *as_toml(asked.method, searched.chosen).split("\n"), "", *pages)
+    if failed:
+        raise typer.Exit(1)
 
 
 def _search(name: str) -> Literal["grid", "coordinate"]:

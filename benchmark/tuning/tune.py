@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmark.errors import UserError
 from benchmark.plan import Cell, canonical_keys, plan
@@ -14,8 +13,8 @@ from benchmark.suite import Suite, overridden
 from benchmark.trust import Trust
 from benchmark.tuning.grid import Grid
 from benchmark.tuning.report import Searching, render_json, render_markdown
-from benchmark.tuning.search import Combination, Search, Searched, Values, search
-from benchmark.tuning.trial import run_trials
+from benchmark.tuning.search import Combination, Search, Searched, Values, search, start_within
+from benchmark.tuning.trials import Trials
 from leaderboard.replace_file import replace_file
 from tasks import DataError
 from tasks.loading import LoadedTask, load_training
@@ -37,7 +36,8 @@ def search_and_write(
 ) -> tuple[Searching, Searched, Path]:
     """Search a grid for the suite's only method on its only task and backbone, and write what came of it.
 
-    Every combination is checked before the first is tried.
+    Every value is checked before the first combination is tried. A combination of which a training fails is not
+    chosen, and the others go on.
 
     Args:
         suite: how to fine-tune; attacks and evaluation settings play no part.
@@ -64,6 +64,8 @@ def search_and_write(
             f"suite {suite.name}: training.selection is {suite.training.selection!r}, which looks at a reported set; "
             "a search needs 'held-out'."
         )
+    from benchmark.evaluation import fingerprint  # numpy and more take a second to import
+
     suite = overridden(suite, {"attacks": ()}, training={}, evaluation={})
 
     def cells_of(values: Values) -> list[Cell]:
@@ -77,19 +79,7 @@ def search_and_write(
     folder = out or Path("runs") / f"tune-{suite.name}-{first.task.name}-{first.method_name}"
     make_writable(folder)
     data = _load(cells, mirror)
-
-    def try_out(combinations: Sequence[Values]) -> list[Combination]:
-        planned = [cells_of(values) for values in combinations]
-        trials = iter(
-            run_trials([cell for group in planned for cell in group], data, folder, reporter, checkpoint_every)
-        )
-        return [
-            Combination(values, tuple(next(trials) for _ in group))
-            for values, group in zip(combinations, planned, strict=True)
-        ]
-
-    start: dict[str, Any] = {name: first.hyper_parameters[name] for name in grid}
-    searched = search(grid, kind, start, try_out)
+    own = {name: first.hyper_parameters[name] for name in grid}
     asked = Searching(
         suite=suite.name,
         task=first.task.name,
@@ -98,7 +88,22 @@ def search_and_write(
         seeds=tuple(dict.fromkeys(suite.seeds)),
         search=kind,
         grid=grid,
+        own=own,
+        start=start_within(grid, own),
+        training=first.training.model_dump(mode="json"),
+        training_data={"train": fingerprint(data.training), "selection": fingerprint(data.selection)},
     )
+    trials = Trials(data, dict(asked.training_data), folder, reporter, checkpoint_every)
+
+    def try_out(combinations: Sequence[Values]) -> list[Combination]:
+        planned = [cells_of(values) for values in combinations]
+        outcomes = iter(trials.of([cell for group in planned for cell in group]))
+        return [
+            Combination(values, tuple(next(outcomes) for _ in group))
+            for values, group in zip(combinations, planned, strict=True)
+        ]
+
+    searched = search(grid, kind, asked.start, try_out)
     replace_file(folder / MARKDOWN_FILE, render_markdown(asked, searched).encode())
     replace_file(folder / JSON_FILE, render_json(asked, searched))
     return asked, searched, folder
