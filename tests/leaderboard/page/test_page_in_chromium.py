@@ -155,7 +155,7 @@ def test_search_looks_through_methods_and_hyper_parameters(open_page: Callable[.
 
 def test_drilling_down_shows_sets_attacks_and_where_numbers_come_from(open_page: Callable[..., Any]) -> None:
     page = open_page()
-    opener = page.get_by_role("button", name="roast")
+    opener = page.get_by_role("button", name="roast", exact=True)
     opener.click()
     unfolded = page.locator("td.unfolded")
     for text in (
