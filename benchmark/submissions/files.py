@@ -6,22 +6,22 @@ import os
 import stat
 from pathlib import Path
 
+from benchmark.publish import CHANGES_FILE
 from leaderboard.record import RECORD_FILE
+from leaderboard.rendered_files import FILES, PICTURES_FOLDER
 
 MOST_FILES = 100_000
 MOST_BYTES = 16 * 2**30
 DEEPEST = 16
 """Folders below the submitted one."""
 
-GENERATED = ("LEADERBOARD.md", "leaderboard.csv", "leaderboard.html", "leaderboard.json", "leaderboard.svg")
+GENERATED = (*FILES.values(), CHANGES_FILE)
 """What `run` and `leaderboard` write beside records; it is made anew, so it is passed over."""
 
 UNWANTED = ("checkpoint", "model")
 """Folders that a run leaves where a cell is unfinished, or its model was kept."""
 
 LOCKS = ".locks"
-PICTURES = "pictures"
-
 
 def unexpected_files(folder: Path) -> dict[Path, str]:
     """Files that no submission needs, or that are not what they should be, with what is wrong with each.
@@ -47,7 +47,7 @@ def unexpected_files(folder: Path) -> dict[Path, str]:
             if stat.S_ISDIR(status.st_mode):
                 if entry.name in UNWANTED:
                     found[path] = "holds a model or unfinished work; leave it out"
-                elif entry.name not in (LOCKS, PICTURES):
+                elif entry.name not in (LOCKS, PICTURES_FOLDER):
                     waiting.append((path, depth + 1))
             elif not stat.S_ISREG(status.st_mode):
                 found[path] = f"is a {_kind(status.st_mode)}; a submission consists of regular files"

@@ -23,6 +23,7 @@ from benchmark.plan import plan
 from benchmark.planned import hash_of
 from benchmark.plugins import load_plugin
 from benchmark.progress import Reporter
+from benchmark.publish import CHANGES_FILE
 from benchmark.run import run_cells
 from benchmark.stored_logits import read_logits, store_logits
 from benchmark.submissions.check import Checked, check_submission
@@ -30,6 +31,8 @@ from benchmark.suite import AttackSettings, Suite, TrainingSettings
 from leaderboard.checksum import with_checksum
 from leaderboard.compact_logits import compact
 from leaderboard.record import find_records
+from leaderboard.rendered_files import FORMATS
+from leaderboard.write import write_leaderboard
 
 Change = Callable[[dict[str, Any]], None]
 SUITE = {
@@ -247,6 +250,12 @@ def test_absurdly_large_and_other_files(submitted: Path) -> None:
     assert "unfinished work" in refused["checkpoint"]
     assert "named pipe" in refused["pipe"]
     assert "is a link" in refused["link"]
+
+
+def test_what_a_leaderboard_writes_is_passed_over(submitted: Path) -> None:
+    write_leaderboard([submitted], submitted, FORMATS)
+    (submitted / CHANGES_FILE).write_text("# Changes\n", encoding="utf-8")
+    assert check(submitted).refused == {}
 
 
 def test_a_record_that_is_a_pipe_is_not_waited_for(submitted: Path) -> None:
