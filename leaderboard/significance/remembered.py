@@ -36,7 +36,7 @@ def remembered_comparisons(
     rows: Sequence[Row], columns: Sequence[Column], baseline: str
 ) -> tuple[list[Row], list[str]]:
     """As :func:`with_comparisons`, made once for the same records by the same code and the same release of NumPy."""
-    if not any(_has_predictions(record) for row in rows for record in row.records):
+    if len(rows) < 2 or not any(_has_predictions(record) for row in rows for record in row.records):
         return with_comparisons(rows, columns, baseline)
     path = _folder() / f"{_identity(rows, columns, baseline)}.json"
     with contextlib.suppress(OSError, ValidationError, ValueError):

@@ -74,7 +74,7 @@ def test_the_command_line_prints_by_echo_alone(module: Path) -> None:
 def test_a_terminal_without_the_signs_gets_them_spelled_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from benchmark.command_line import main
 
-    published = Path(__file__).parents[2] / "leaderboard" / "results"
+    published = Path(__file__).parents[2] / "leaderboard" / "results" / "quickstart"
     stream = io.TextIOWrapper(io.BytesIO(), encoding="latin-1", errors="strict")
     monkeypatch.setattr(sys, "stdout", stream)
     monkeypatch.setattr(sys, "argv", ["roast-bench", "leaderboard", str(published), "--out", str(tmp_path)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from collections.abc import Callable
@@ -121,8 +122,8 @@ def test_filters_that_leave_nothing(roast_bench, records, tmp_path):
 def test_sorted(roast_bench, records, tmp_path):
     done = roast_bench("leaderboard", records, "--out", tmp_path, "--format", "csv", "--sort", "acc_adv")
     assert done.code == 0, done.err
-    rows = (tmp_path / "leaderboard.csv").read_text(encoding="utf-8").splitlines()
-    assert [",roast," in row for row in rows[1:]] == [True, False]
+    with (tmp_path / "leaderboard.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["method"] for row in csv.DictReader(file)] == ["roast", "vanilla"]
     assert "Sorted by acc_adv: deepwordbug" in done.out
 
 

@@ -43,7 +43,7 @@ from leaderboard.terminal import render_terminal
 from methods import methods
 from tasks import Role
 
-PUBLISHED = Path(__file__).parents[2] / "leaderboard" / "results"
+PUBLISHED = Path(__file__).parents[2] / "leaderboard" / "results" / "quickstart"
 METHODS, SEEDS, TABLES, COPIES = 20, 5, 10, 10
 SECONDS_ALLOWED = 3.0
 RECIPES = ("deepwordbug", "pwws")

@@ -21,6 +21,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -29,6 +30,29 @@ import numpy as np
 from hypothesis import strategies as st
 
 RECORDS = Path(__file__).parents[2] / "leaderboard" / "results"
+
+CELL = Path("reviews/minilm/vanilla/seed-0-a7a28a2f1d1d")
+"""A published cell, in the folder that it must lie in."""
+
+SUBMITTED = "submitted" / CELL / "record.json"
+
+FORMATS = "markdown,csv,latex,json,html,svg"
+
+LATEX = (
+    "input",
+    "include",
+    "write",
+    "openin",
+    "read",
+    "immediate",
+    "csname",
+    "def",
+    "catcode",
+    "href",
+    "url",
+    "special",
+)
+"""Commands that are in no leaderboard and could do harm."""
 
 LIMIT = 5.0
 """Seconds of processor time that one command may take."""
@@ -47,6 +71,10 @@ HOSTILE = [
         "![](x)",
         "[a](b)",
         "$x^2$",
+        "\\input{/etc/passwd}",
+        "}\\write18{id}",
+        "<img src=x onerror=alert(1)>",
+        '"><svg onload=alert(1)>',
         "]]>",
     ],
     *["\ufeff", "\u2028", "\uffff", "\U0010ffff", "\u0301" * 40, "NaN", "1e999", "9" * 5000, "[" * 3000, "{}", "null"],
@@ -249,7 +277,7 @@ def check_record(box: Path, content: bytes) -> None:
     out = box / "out"
     shutil.rmtree(out, ignore_errors=True)
     with nothing_written_outside(out):
-        done = command("leaderboard", str(box / "in"), "--out", str(out))
+        done = command("leaderboard", str(box / "in"), "--out", str(out), "--format", FORMATS)
     check_done(done)
     if done.code == 0:
         check_rendered(out)
@@ -257,22 +285,72 @@ def check_record(box: Path, content: bytes) -> None:
         check_done(command("rescore", str(box / "in"), "--json" if content[-1:] == b"\n" else "--dry-run"))
 
 
+class _Elements(HTMLParser):
+    """The elements of a page, as a browser would see them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep it."""
+        self.found.append((tag, dict(attrs)))
+
+
+def check_page(page: str) -> None:
+    """Its own two scripts and nothing else that runs or is loaded."""
+    elements = _Elements(page).found
+    assert [tag for tag, _ in elements].count("script") == 2
+    assert {tag for tag, _ in elements}.isdisjoint({"iframe", "object", "embed", "form", "link", "base", "svg", "math"})
+    for tag, attributes in elements:
+        assert not [name for name in attributes if name.startswith("on") or name == "style"], (tag, attributes)
+        for name in ("src", "href"):
+            address = attributes.get(name) or "#"
+            assert address.startswith(("#", "data:image/svg+xml;base64,")), (tag, attributes)
+
+
+def check_latex(text: str) -> None:
+    """Balanced braces, and no command that could do harm."""
+    plain = re.sub(r"(?m)^%.*$", "", text)
+    assert set(re.findall(r"\\([A-Za-z]+)", plain)).isdisjoint(LATEX)
+    depth = 0
+    for brace in re.findall(r"(?<!\\)(?:\\\\)*([{}])", plain):
+        depth += 1 if brace == "{" else -1
+        assert depth >= 0
+    assert depth == 0
+
+
 def check_rendered(out: Path) -> None:
     """Nothing in the leaderboard's files is more than text."""
-    for picture in out.glob("*.svg"):
+    check_page((out / "leaderboard.html").read_text(encoding="utf-8"))
+    check_latex((out / "leaderboard.tex").read_text(encoding="utf-8"))
+    assert (out / "leaderboard.json").read_bytes().isascii()
+    for picture in out.glob("pictures/*.svg"):
         tags = {element.tag.rpartition("}")[2] for element in ElementTree.parse(picture).iter()}
         assert tags.isdisjoint({"script", "a", "foreignObject", "image", "text"}), tags
     markdown = (out / "LEADERBOARD.md").read_text(encoding="utf-8")
     assert all(unicodedata.category(letter) not in ("Cc", "Cf", "Cs") for letter in markdown.replace("\n", ""))
     assert not re.search(r"<(?!br>)[a-z/!]", markdown, re.IGNORECASE), markdown
     links = re.findall(r"(?<!\\)\]\(([^)]*)\)", markdown)
-    assert all(re.fullmatch(r"leaderboard[a-z0-9-]*\.svg", link) for link in links), links
+    assert all(re.fullmatch(r"pictures/[a-z0-9-]+\.svg", link) for link in links), links
     with (out / "leaderboard.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.reader(file):
             for cell in row:
                 number = re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", cell)
                 assert number or not cell.startswith(("=", "+", "-", "@", "\t", "\r")), cell
                 assert cell.isprintable() or all(unicodedata.category(letter) != "Cc" for letter in cell), cell
+
+
+# Submissions.
+
+
+def check_submission(box: Path, content: bytes) -> None:
+    """A record of others through `submit check`, which writes nothing and refuses in lines."""
+    (box / SUBMITTED).write_bytes(content)
+    with nothing_written_outside(box / "nothing"):
+        check_done(command("submit", "check", str(box / "submitted"), "--without-logits"))
 
 
 # Suites.
@@ -505,10 +583,16 @@ class Property:
 _valid: dict[str, Any] = {}
 """A valid record, once one was prepared; strategies look at it when they are asked for an example."""
 
+_published: dict[str, Any] = {}
+"""A published record, once submissions were prepared."""
+
 records = st.deferred(lambda: st.one_of(changed_records(_valid), changed_records(_valid), any_bytes))
+
+submissions = st.deferred(lambda: st.one_of(changed_records(_published), changed_records(_published), any_bytes))
 
 PROPERTIES = {
     "records": Property("records through leaderboard and rescore", records, check_record, 20, 400),
+    "submissions": Property("records through submit check", submissions, check_submission, 30, 1000),
     "suites": Property("suites through run", changed_suites(), check_suite, 25, 300),
     "command-lines": Property("names on the command line", command_lines(), check_command_line, 40, 400),
     "path-components": Property("names as folders", texts, check_path_component, 100, 2000),
@@ -528,3 +612,11 @@ def prepare(name: str, box: Path) -> None:
         cell = box / "in" / "cell"
         cell.mkdir(parents=True)
         _valid.update(valid_record(cell))
+        (cell / "record.json").write_text(json.dumps(_valid), encoding="utf-8")
+        command("leaderboard", str(box / "in"), "--out", str(box / "out"), "--format", FORMATS)
+        command("rescore", str(box / "in"), "--dry-run")
+    if name == "submissions":
+        _published.update(json.loads((RECORDS / "quickstart" / CELL / "record.json").read_bytes()))
+        (box / SUBMITTED).parent.mkdir(parents=True)
+        (box / SUBMITTED).write_text(json.dumps(_published), encoding="utf-8")
+        command("submit", "check", str(box / "submitted"), "--without-logits")
