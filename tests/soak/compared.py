@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.differences import differences
+from leaderboard.compare_files import first_difference, formats_in
 from leaderboard.record import RECORD_FILE
+from leaderboard.rendered_files import FILES, rendered_files
+from leaderboard.write import leaderboard_of, read_records_quickly
 
 VARYING = frozenset({"checksum", "code", "peak_memory_bytes", "processor_seconds", "resumed", "seconds", "started"})
 """Fields of a record that two runs of one cell may differ in: times, memory, whether it was interrupted, the checksum
@@ -37,6 +40,8 @@ def files_below(folder: Path) -> dict[str, Path]:
 def unlike(expected: Path, found: Path, only: str = "") -> list[str]:
     """Where two output folders differ, a line each; empty where every file has the same bytes or says the same.
 
+    A leaderboard says the same where records do and it is what they give: it shows how long training took.
+
     Args:
         expected: the folder of an undisturbed run.
         found: the other.
@@ -54,9 +59,18 @@ def unlike(expected: Path, found: Path, only: str = "") -> list[str]:
         if Path(name).name == RECORD_FILE:
             contents = (same_in_all_runs(json.loads(path.read_bytes())) for path in (one[name], other[name]))
             lines += [f"{name}: {difference}" for difference in differences(*contents)]
+        elif name in FILES.values():  # it shows times, too
+            lines += out_of_date(found)
         else:
             lines.append(f"{name} has other bytes")
-    return lines
+    return list(dict.fromkeys(lines))
+
+
+def out_of_date(folder: Path) -> list[str]:
+    """The first file of the folder's leaderboard that is not what its records give; empty where there is none."""
+    files = rendered_files(leaderboard_of(read_records_quickly([folder])), formats_in(folder))
+    difference = first_difference(files, folder)
+    return [] if difference is None else [difference]
 
 
 def _is_leaf(path: Path) -> bool:

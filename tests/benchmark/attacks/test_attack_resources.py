@@ -22,6 +22,7 @@ def bare_machine(only_nltk_data: Any, monkeypatch: pytest.MonkeyPatch, tmp_path:
 
     only_nltk_data()
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.delenv("ROAST_BENCH_MIRROR", raising=False)
     monkeypatch.setenv("TA_CACHE_DIR", str(tmp_path / "textattack"))
     monkeypatch.setenv("FLAIR_CACHE_ROOT", str(tmp_path / "flair"))
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "tfhub"))
