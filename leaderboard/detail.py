@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from leaderboard.coverage import attack_key
 from leaderboard.one_line import one_line
 from leaderboard.over_seeds import over_seeds
-from leaderboard.record import Code, Score
+from leaderboard.record import Score
 from leaderboard.table import Row, Value
 
 ATTACK_METRICS = (
@@ -52,8 +52,9 @@ def scores_of_sets(row: Row) -> dict[str, dict[str, Metric]]:
     found: dict[str, dict[str, list[Score]]] = defaultdict(lambda: defaultdict(list))
     for record in row.records:
         for name, scores in record.set_scores.items():
+            of_set = found[one_line(name)]
             for metric, score in scores.items():
-                found[one_line(name)][one_line(metric)].append(score)
+                of_set[one_line(metric)].append(score)
     return {name: _metrics(scores, len(row.records)) for name, scores in found.items()}
 
 
@@ -87,10 +88,6 @@ def provenance(row: Row) -> list[Provenance]:
         )
         for record in row.records
     ]
-
-
-def _commit(code: Code) -> str:
-    return f"{code.commit or ''}{'-dirty' if code.commit and code.dirty else ''}"
 
 
 def _metrics(scores: dict[str, list[Score]], records: int) -> dict[str, Metric]:

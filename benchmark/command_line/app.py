@@ -35,7 +35,7 @@ VERBS = {
 }
 """Verb → module of this package and the function in it, or the group of further verbs."""
 
-AT_ONCE = ("list", "describe")
+AT_ONCE = ("list", "describe", "leaderboard")
 """Verbs that end before they leave garbage worth collecting."""
 
 INTERRUPTED = 130
