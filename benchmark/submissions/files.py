@@ -23,6 +23,7 @@ UNWANTED = ("checkpoint", "model")
 
 LOCKS = ".locks"
 
+
 def unexpected_files(folder: Path) -> dict[Path, str]:
     """Files that no submission needs, or that are not what they should be, with what is wrong with each.
 
