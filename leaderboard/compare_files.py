@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from itertools import zip_longest
 from pathlib import Path
 
 from leaderboard.one_line import one_line
 from leaderboard.rendered_files import FILES, PICTURE_FORMATS, PICTURES_FOLDER, Format, RenderedFile
+
+_NAME_OF_A_PICTURE = re.compile(r"[a-z0-9-]+-[0-9a-f]{8}\.[a-z]+")
+"""As `rendered_files` gives them; other pictures in the folder are somebody's own."""
 
 
 def formats_in(folder: Path) -> tuple[Format, ...]:
@@ -36,6 +40,18 @@ def first_difference(files: Iterable[RenderedFile], folder: Path) -> str | None:
         if there != file.content:
             return f"{path}{_first_line(there, file.content)}"
     return None
+
+
+def first_left_over(files: Iterable[RenderedFile], folder: Path) -> str | None:
+    """The first picture in the folder that is none of those rendered, of their formats; None where there is none.
+
+    Records that changed may belong to another setting, whose pictures have other names; the old ones stay behind.
+    """
+    rendered = {folder / file.name: file.format for file in files}
+    formats = {name for name in rendered.values() if name in PICTURE_FORMATS}
+    there = sorted(path for name in formats for path in (folder / PICTURES_FOLDER).glob(f"*.{name}"))
+    left_over = (path for path in there if path not in rendered and _NAME_OF_A_PICTURE.fullmatch(path.name))
+    return next((f"{path}: is no picture of these records" for path in left_over), None)
 
 
 def _first_line(there: bytes, wanted: bytes) -> str:

@@ -125,22 +125,22 @@ def _formats_to_check(asked: Sequence[str] | None, wanted: Sequence[Format], fol
 
 def _is_up_to_date(publication: Publication, folder: Path, with_png: bool, command: str, as_json: bool) -> bool:
     """Compare, and say on one line how it came out."""
-    from leaderboard.compare_files import first_difference
+    from leaderboard.compare_files import first_difference, first_left_over
 
     files = [file for file in publication.files if file.format != "png" or with_png]
     try:
         difference = first_difference(files, folder)
+        left_over = first_left_over(files, folder) if difference is None else None
     except OSError as error:
         raise UserError(f"{error.filename}: cannot be read ({error.strerror}).") from None
+    wrong = difference or left_over
     if as_json:
-        echo_json(
-            {"up_to_date": difference is None, "difference": difference, "checked": [file.name for file in files]}
-        )
-    elif difference is None:
+        echo_json({"up_to_date": wrong is None, "difference": wrong, "checked": [file.name for file in files]})
+    elif wrong is None:
         echo(f"{folder}: {_listed(files)}: up to date.")
     else:
-        echo_error(f"{difference}. `{command}` writes it anew.")
-    return difference is None
+        echo_error(f"{wrong}; remove it." if left_over else f"{wrong}. `{command}` writes it anew.")
+    return wrong is None
 
 
 def _write(publication: Publication, folder: Path, as_json: bool) -> None:

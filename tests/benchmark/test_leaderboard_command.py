@@ -167,6 +167,17 @@ def test_check_of_what_is_asked_for(roast_bench, records, tmp_path):
     assert "leaderboard.json: is missing" in done.err
 
 
+def test_check_finds_pictures_of_other_records(roast_bench, records, tmp_path):
+    assert roast_bench("leaderboard", records, "--out", tmp_path, "--format", "markdown,svg").code == 0
+    check = ["leaderboard", records, "--out", tmp_path, "--check"]
+    assert roast_bench(*check).code == 0
+    old = tmp_path / "pictures" / "cost-sentiment-minilm-0123abcd.svg"
+    old.write_text("<svg/>", encoding="utf-8")
+    done = roast_bench(*check)
+    assert (done.code, done.out) == (1, "")
+    assert done.err == f"roast-bench: {old}: is no picture of these records; remove it.\n"
+
+
 def test_changes_since_older_records_and_since_a_document(roast_bench, records, tmp_path):
     old, out = tmp_path / "old", tmp_path / "out"
     shutil.copytree(records, old)

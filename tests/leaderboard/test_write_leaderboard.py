@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from leaderboard.compare_files import first_difference, formats_in
+from leaderboard.compare_files import first_difference, first_left_over, formats_in
 from leaderboard.record import AttackResult, Record, RecordError
 from leaderboard.rendered_files import FILES, FORMATS, Format, rendered_files
 from leaderboard.table import Leaderboard, Table
@@ -192,6 +192,19 @@ def test_the_first_difference(record_factory: RecordFactory, write_record: Recor
     picture.unlink()
     assert first_difference(files, out) == f"{picture}: is missing"
     assert first_difference(files, out / "leaderboard.csv") is not None
+
+
+def test_pictures_of_another_setting_are_left_over(
+    record_factory: RecordFactory, write_record: RecordWriter, tmp_path: Path
+) -> None:
+    write_record(record_factory(), tmp_path / "in")
+    files = rendered_files(write_leaderboard([tmp_path / "in"], tmp_path, ("markdown", "svg")).leaderboard, ("svg",))
+    old = tmp_path / "pictures" / "cost-sentiment-minilm-0123abcd"
+    for name in (tmp_path / "pictures" / "ours.svg", old.with_suffix(".png")):
+        name.write_text("", encoding="utf-8")
+    assert first_left_over(files, tmp_path) is None
+    old.with_suffix(".svg").write_text("", encoding="utf-8")
+    assert first_left_over(files, tmp_path) == f"{old}.svg: is no picture of these records"
 
 
 def test_which_formats_are_there(record_factory: RecordFactory, write_record: RecordWriter, tmp_path: Path) -> None:
