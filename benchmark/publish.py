@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +63,7 @@ def prepare(
     *,
     against: Path | None = None,
     skip_bad: bool = False,
+    resampling: Callable[[int], None] | None = None,
 ) -> Publication:
     """Read, aggregate and render; nothing is written.
 
@@ -72,6 +73,7 @@ def prepare(
         selection: what to show, and in which order; everything by rank where it is not given.
         against: folder of older records, or a leaderboard.json of them, to report the changes since.
         skip_bad: leave out record files that cannot be used.
+        resampling: told the number of a table's records before they are resampled for tests of significance.
 
     Raises:
         UserError: a folder holds no record, a record cannot be used, there is no task, backbone, method or column of
@@ -81,7 +83,7 @@ def prepare(
     with _mistakes():
         read = read_records_quickly(record_folders, skip_bad=skip_bad)
         older = None if against is None else _older(against, skip_bad=skip_bad)
-    whole = leaderboard_of(read)
+    whole = leaderboard_of(read, resampling)
     shown = _selected(whole, selection)
     files = rendered_files(shown, formats, selection.filters)
     changes = None

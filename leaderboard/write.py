@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from leaderboard.aggregate import aggregate
@@ -65,10 +66,16 @@ def read_records_quickly(record_folders: Sequence[Path], *, skip_bad: bool = Fal
         return read_records(record_folders, skip_bad=skip_bad)
 
 
-def leaderboard_of(read: ReadRecords) -> Leaderboard:
-    """The tables of the records, each with a note where files were left out: any of them may have been of any table."""
+def leaderboard_of(read: ReadRecords, resampling: Callable[[int], None] | None = None) -> Leaderboard:
+    """The tables of the records, each with a note where files were left out: any of them may have been of any table.
+
+    Args:
+        read: the records.
+        resampling: told the number of a table's records before they are resampled, which takes long where there are
+            many; not called where that was done before.
+    """
     with _no_garbage_collection():
-        leaderboard = aggregate(read.records, remembered_comparisons)
+        leaderboard = aggregate(read.records, partial(remembered_comparisons, resampling=resampling))
     if not read.left_out:
         return leaderboard
     named = ", ".join(one_line(name) for name in read.left_out[:_MOST_LEFT_OUT])

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _ALL = "all"
 
+_MANY_RECORDS = 100
+"""Of one table: resampling them takes some seconds."""
+
 _MOST_PICTURES = 5
 """Pictures that are named; of more, the number is given."""
 
@@ -69,7 +72,9 @@ def leaderboard(
         wanted = _formats_to_check(asked, wanted, folder)
     selection = Selection(_names("--task", task), _names("--backbone", backbone), _names("--methods", methods), sort)
     try:
-        publication = prepare(records, wanted, selection, against=against, skip_bad=skip_bad)
+        publication = prepare(
+            records, wanted, selection, against=against, skip_bad=skip_bad, resampling=_say_what_takes_long
+        )
     except UnusableFilesError as error:
         for line in error.lines:
             echo_error(line)
@@ -92,6 +97,14 @@ def leaderboard(
     command = f"roast-bench leaderboard {shlex.join(words)}"
     if not _is_up_to_date(publication, folder, "png" in (asked or ()), command, as_json):
         raise typer.Exit(1)
+
+
+def _say_what_takes_long(records: int) -> None:
+    if records >= _MANY_RECORDS:
+        echo(
+            f"resampling {records:,} records for intervals and tests of significance: once, up to 0.1 s a record",
+            err=True,
+        )
 
 
 def _names(option: str, values: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import cache
 from importlib.metadata import version
@@ -33,9 +33,16 @@ _CONTENT = TypeAdapter(tuple[list[_OfRow], list[str]])
 
 
 def remembered_comparisons(
-    rows: Sequence[Row], columns: Sequence[Column], baseline: str
+    rows: Sequence[Row], columns: Sequence[Column], baseline: str, resampling: Callable[[int], None] | None = None
 ) -> tuple[list[Row], list[str]]:
-    """As :func:`with_comparisons`, made once for the same records by the same code and the same release of NumPy."""
+    """As :func:`with_comparisons`, made once for the same records by the same code and the same release of NumPy.
+
+    Args:
+        rows: as there.
+        columns: as there.
+        baseline: as there.
+        resampling: told the number of records before they are resampled, so that a user knows what takes long.
+    """
     if len(rows) < 2 or not any(_has_predictions(record) for row in rows for record in row.records):
         return with_comparisons(rows, columns, baseline)
     path = _folder() / f"{_identity(rows, columns, baseline)}.json"
@@ -47,6 +54,8 @@ def remembered_comparisons(
                 replace(row, against_baseline=against_baseline, against_best=against_best)
                 for row, (_, against_baseline, against_best) in zip(rows, of_rows, strict=True)
             ], notes
+    if resampling is not None:
+        resampling(sum(len(row.records) for row in rows))
     compared, notes = with_comparisons(rows, columns, baseline)
     with contextlib.suppress(OSError):  # a disk that is full or read-only costs time alone
         _keep(path, compared, notes)

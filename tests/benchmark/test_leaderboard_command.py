@@ -127,6 +127,17 @@ def test_sorted(roast_bench, records, tmp_path):
     assert "Sorted by acc_adv: deepwordbug" in done.out
 
 
+def test_resampling_many_records_is_announced_and_done_once(roast_bench, records, tmp_path, monkeypatch):
+    monkeypatch.setenv("ROAST_BENCH_CACHE", str(tmp_path / "cache"))
+    command = ["leaderboard", records, "--format", "csv"]
+    monkeypatch.setattr("benchmark.command_line.leaderboard._MANY_RECORDS", 2)
+    assert roast_bench(*command).err.startswith("resampling 2 records ")
+    assert roast_bench(*command).err == ""
+    monkeypatch.setenv("ROAST_BENCH_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setattr("benchmark.command_line.leaderboard._MANY_RECORDS", 3)
+    assert roast_bench(*command).err == ""
+
+
 def test_check(roast_bench, records, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     check = ["leaderboard", records, "--out", "out", "--check"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,13 @@ def test_the_second_time_they_are_read(folder: Path, made: list[int], records: l
     assert aggregate(records[::-1], remembered_comparisons) == first
     assert len(made) == 1
     assert len(list(folder.glob("*.json"))) == 1
+
+
+def test_how_many_are_resampled_is_said_once(folder: Path, made: list[int], records: list[Record]) -> None:
+    said: list[int] = []
+    compare = partial(remembered_comparisons, resampling=said.append)
+    assert aggregate(records, compare) == aggregate(records, compare)
+    assert said == [2]
 
 
 @pytest.mark.parametrize("content", [b"", b"[[], []]", b'{"a": 1}', b'[[["vanilla", {}, {}]], []]', b"\xff"])
