@@ -161,8 +161,8 @@ def _tests(table: Table) -> list[str]:
         lines.append("One seed: intervals and tests cover the sampling of texts alone, not that of seeds.")
     elif min(seeds) < _FEW_SEEDS:
         counts = f"{min(seeds)} to {max(seeds)}" if min(seeds) < max(seeds) else str(max(seeds))
-        what = f"Texts and {counts} seeds are resampled; so few seeds understate how much seeds matter"
-        lines.append(f"{what}: the CSV has t intervals over seeds beside.")
+        what = f"Intervals and tests allow for the drawing of texts and, by the t distribution, for {counts} seeds"
+        lines.append(f"{what}: so few seeds show large differences alone.")
     return lines
 
 

@@ -57,7 +57,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How one row differs from another in one column, by a paired bootstrap over texts and seeds."""
+    """How one row differs from another in one column, by a paired bootstrap over texts that allows for seeds."""
 
     other: str
     """Label of the row compared with."""

@@ -31,8 +31,8 @@ _EXACT = 0.005
 
 _DECIMALS = 6
 
-_Resampled = dict[str, dict[int, "NDArray[np.float64]"]]
-"""Column key, or `DELTA` → row's position → values, (1 + replicates,); the first on the data as they are."""
+_Resampled = dict[str, dict[int, dict[int, "NDArray[np.float64]"]]]
+"""Column key, or `DELTA` → row's position → seed → values, (1 + replicates,); the first on the texts as they are."""
 
 
 def with_comparisons(
@@ -40,14 +40,13 @@ def with_comparisons(
 ) -> tuple[list[Row], list[str]]:
     """The rows with their comparisons, by a paired bootstrap over texts and seeds.
 
-    In each replicate, seeds and the texts of each evaluation set are drawn with replacement, the same ones for all
-    rows (see :mod:`leaderboard.significance.paired_bootstrap` and :func:`leaderboard.significance.draws.drawn_seeds`),
-    and every column is computed again, Δ included. The interval is the percentile interval of the differences, moved
-    so that the
-    difference on the texts as they are is the one in the table: the resampled scores come from logits in half
-    precision. It is not adjusted for the number of rows; the p-values are, by Holm's method over the compared rows of
-    a column. Replicates in which vanilla is perfect have no Δ and are left out of it; where they are more than one in
-    twenty, Δ is not compared.
+    In each replicate, the texts of each evaluation set are drawn with replacement, the same ones for all rows
+    (:mod:`leaderboard.significance.paired_bootstrap`), every column is computed again, Δ included, and means over
+    seeds deviate as those of so many seeds do (:func:`leaderboard.significance.draws.seed_weights`). The interval is
+    the percentile interval of the differences, moved so that the difference on the texts as they are is the one in
+    the table: the resampled scores come from logits in half precision. It is not adjusted for the number of rows; the
+    p-values are, by Holm's method over the compared rows of a column. Replicates in which vanilla is perfect have no Δ
+    and are left out of it; where they are more than one in twenty, Δ is not compared.
 
     Incomplete rows are not compared, but a baseline stays what others are compared with. The best of a column is the
     complete row with the best mean, the first by label among equals.
@@ -70,6 +69,8 @@ def with_comparisons(
     testable, notes = testable_rows([rows[at] for at in compared], columns, sources)
     if not testable:
         return list(rows), notes
+    from leaderboard.significance.paired_bootstrap import vary_seeds
+
     positions = {key: [compared[place] for place in places] for key, places in testable.items()}
     resampled, more_notes = _resample(rows, columns, sources, positions, replicates)
     notes += more_notes
@@ -78,7 +79,8 @@ def with_comparisons(
     result = list(rows)
     for key in [*(column.key for column in columns), DELTA]:
         higher_is_better = key == DELTA or next(column.higher_is_better for column in columns if column.key == key)
-        _compare(result, key, resampled.get(key, {}), reference, higher_is_better)
+        varied = {at: vary_seeds(of_seed) for at, of_seed in resampled.get(key, {}).items()}
+        _compare(result, key, varied, reference, higher_is_better)
     return result, notes
 
 
@@ -92,8 +94,6 @@ def _resample(
     """The columns of the testable rows, and notes on rows whose logits are not those that their scores are of."""
     import numpy as np
 
-    from leaderboard.significance.paired_bootstrap import resample_seeds
-
     scores = _scores(rows, sources, testable, replicates)
     resampled: _Resampled = {}
     wrong: dict[int, str] = {}
@@ -104,13 +104,13 @@ def _resample(
                 record.cell.seed: np.mean([of_record[source] for source in of_column], axis=0)
                 for record, of_record in zip(rows[at].records, scores[at], strict=True)
             }
-            values = resample_seeds(of_seed)
+            found_mean = float(np.mean([values[0] for values in of_seed.values()]))
             mean = rows[at].values[column.key].mean
             assert mean is not None
-            if abs(values[0] - mean) > max(_CLOSE.get(source.kind, _EXACT) for source in of_column):
-                found = f"{column.name} {values[0]:.2f}, not {mean:.2f}"
+            if abs(found_mean - mean) > max(_CLOSE.get(source.kind, _EXACT) for source in of_column):
+                found = f"{column.name} {found_mean:.2f}, not {mean:.2f}"
                 wrong.setdefault(at, f"{rows[at].label} (by its single predictions it has {found})")
-            resampled.setdefault(column.key, {})[at] = values
+            resampled.setdefault(column.key, {})[at] = of_seed
     kept = {key: {at: found for at, found in of.items() if at not in wrong} for key, of in resampled.items()}
     return kept, [f"Not tested for significance: {'; '.join(wrong[at] for at in sorted(wrong))}."] if wrong else []
 
@@ -143,28 +143,39 @@ def _scores(
 
 
 def _add_delta(resampled: _Resampled, rows: Sequence[Row], columns: Sequence[Column], reference: int) -> list[str]:
-    """Add the Δ of the rows that have all five perspectives, where the reference has them; a note where it fails."""
+    """Add the Δ of the rows that have all five perspectives, where the reference has them; a note where it fails.
+
+    Each seed of a row has a Δ over the reference's mean; their mean is the row's, for Δ is linear in the row's scores.
+    """
     import numpy as np
 
     from leaderboard.significance.paired_bootstrap import improvements
 
     five = [column for column in columns if column.key in PERSPECTIVES]
     lower_is_better = frozenset(column.key for column in five if not column.higher_is_better)
-    of_row = {
-        at: {column.key: resampled[column.key][at] for column in five}
+    testable = [
+        at
         for at in range(len(rows))
         if rows[at].delta is not None and all(at in resampled.get(column.key, {}) for column in five)
-    }
-    if reference not in of_row:
+    ]
+    if reference not in testable:
         return []
-    deltas = {at: improvements(found, of_row[reference], lower_is_better) for at, found in of_row.items()}
-    defined = np.isfinite(deltas[reference])
+    baseline = {column.key: np.mean(list(resampled[column.key][reference].values()), axis=0) for column in five}
+
+    def delta(at: int, seed: int) -> NDArray[np.float64]:
+        scores = {column.key: resampled[column.key][at][seed] for column in five}
+        return improvements(scores, baseline, lower_is_better)
+
+    deltas = {at: {seed: delta(at, seed) for seed in rows[at].seeds} for at in testable}
+    defined = np.isfinite(next(iter(deltas[reference].values())))
     share = 1.0 - float(defined[1:].mean())
     if share > MOST_UNDEFINED or not defined[0]:
         return [
             f"Δ is not tested: in {share:.0%} of the replicates {rows[reference].label} is already perfect somewhere."
         ]
-    resampled[DELTA] = {at: found[defined] for at, found in deltas.items()}
+    resampled[DELTA] = {
+        at: {seed: values[defined] for seed, values in of_seed.items()} for at, of_seed in deltas.items()
+    }
     return []
 
 

@@ -1,4 +1,4 @@
-"""The random draws of the bootstrap: which texts and which seeds make up each replicate."""
+"""The random numbers of the bootstrap: which texts make up each replicate, and how seeds are weighted in it."""
 
 from __future__ import annotations
 
@@ -37,27 +37,45 @@ class TextDraws:
         return counts.reshape(texts, replicates).astype(np.float64)
 
 
-def drawn_seeds(seeds: Sequence[int], replicates: int) -> NDArray[np.intp]:
-    """For each replicate as many seeds as there are, drawn with replacement.
+def seed_weights(seeds: Sequence[int], replicates: int) -> NDArray[np.float64]:
+    """For each replicate, weights whose sum of products with the seeds' scores deviates as their mean does.
 
-    Every seed has a random priority at each draw, and the highest wins; so rows of the same seeds draw the same ones,
-    rows that share some draw the same one as often as can be, and no row's draws hang on the other rows.
+    Of n scores with sample standard deviation s, that sum is distributed like s / √n times a t variable with n − 1
+    degrees of freedom: what the t interval of a mean over seeds is made from. (Drawing n seeds out of n with
+    replacement instead shows (n − 1) / n of the variance and no heavy tails: in simulations with three seeds, one
+    comparison in five was then called significant at p < 0.05 where there is no difference.)
+
+    The numbers behind the weights hang on the seed and the replicate; so rows of the same seeds have the same weights,
+    the difference of two such rows is weighted like a row, and no row's weights hang on the other rows.
 
     Args:
-        seeds: different from each other.
+        seeds: two or more, different from each other.
         replicates: how many.
 
     Returns:
-        Positions in ``seeds``, (seeds, replicates).
+        (seeds, replicates); each column adds up to 0.
     """
     import numpy as np
 
-    priorities = np.stack([_stream(f"seed {seed}").random_raw((len(seeds), replicates)) for seed in seeds])
-    return np.asarray(priorities.argmax(axis=0), dtype=np.intp)
+    freedom = len(seeds) - 1
+    normal = np.stack([_normal(f"seed {seed}", replicates) for seed in seeds])
+    chi_square = sum(_normal(f"degree of freedom {degree}", replicates) ** 2 for degree in range(1, freedom + 1))
+    return np.asarray((normal - normal.mean(axis=0)) / np.sqrt(chi_square * len(seeds)), dtype=np.float64)
+
+
+def _normal(key: str, replicates: int) -> NDArray[np.float64]:
+    """Standard normal numbers, the same under every release of NumPy (`RandomState` is frozen)."""
+    import numpy as np
+
+    return np.random.RandomState(_words(key)).standard_normal(replicates)
 
 
 def _stream(key: str) -> np.random.PCG64:
     import numpy as np
 
+    return np.random.PCG64(_words(key))
+
+
+def _words(key: str) -> list[int]:
     digest = hashlib.sha256(key.encode(errors="backslashreplace")).digest()
-    return np.random.PCG64([int.from_bytes(digest[start : start + 4], "little") for start in range(0, 32, 4)])
+    return [int.from_bytes(digest[start : start + 4], "little") for start in range(0, 32, 4)]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from leaderboard.record import Record
 from leaderboard.significance.column_sources import Source, attack_of, held_out
-from leaderboard.significance.draws import TextDraws, drawn_seeds
+from leaderboard.significance.draws import TextDraws, seed_weights
 from leaderboard.significance.resampled_calibration import BINS, TEMPERATURES, ResampledCalibration, shuffled
 from leaderboard.significance.resampled_detection import ResampledDetection
 from leaderboard.significance.single_predictions import anomaly_scores, labelled_predictions
@@ -82,14 +82,18 @@ def resample_texts(records: Sequence[Record], sources: Sequence[Source], replica
     return found
 
 
-def resample_seeds(of_seed: Mapping[int, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Mean over seeds drawn with replacement, replicate by replicate.
+def vary_seeds(of_seed: Mapping[int, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Mean over seeds, which in each replicate deviates from it as far as means over so many seeds do.
+
+    The deviations are those of a t interval, weighted sums of the seeds' own scores
+    (:func:`leaderboard.significance.draws.seed_weights`). What single seeds owe to the texts alone is thereby counted
+    twice, so intervals are rather too wide than too narrow.
 
     Args:
         of_seed: seed → scores of its record, (1 + replicates,), the first on the texts as they are.
 
     Returns:
-        The same shape; the first is the mean over all seeds as they are.
+        The same shape; the first is the mean as it is, and of one seed nothing is varied.
     """
     import numpy as np
 
@@ -97,8 +101,7 @@ def resample_seeds(of_seed: Mapping[int, NDArray[np.float64]]) -> NDArray[np.flo
     scores = np.stack([of_seed[seed] for seed in seeds])
     result = scores.mean(axis=0)
     if len(seeds) > 1:
-        drawn = drawn_seeds(seeds, scores.shape[1] - 1)
-        result[1:] = np.take_along_axis(scores[:, 1:], drawn, axis=0).mean(axis=0)
+        result[1:] += (seed_weights(seeds, scores.shape[1] - 1) * scores[:, 1:]).sum(axis=0)
     return np.asarray(result, dtype=np.float64)
 
 

@@ -13,6 +13,7 @@ from leaderboard.aggregate import aggregate
 from leaderboard.record import PERSPECTIVES, Record
 from leaderboard.significance import comparisons
 from leaderboard.significance.comparisons import REPLICATES
+from leaderboard.significance.draws import seed_weights
 from leaderboard.significance.holm import holm
 from leaderboard.table import DELTA, Comparison, Row, Table
 
@@ -57,8 +58,8 @@ def rows(table: Table) -> dict[str, Row]:
 
 @pytest.mark.usefixtures("few_replicates")
 def test_better_rows_are_significantly_better_than_vanilla_and_worse_ones_than_the_best(record_of: Factory) -> None:
-    gains = {"vanilla": 0.0, "good": 0.85, "best": 0.9, "bad": -0.9}
-    found = rows(only_table([record_of(name, seed, gain) for name, gain in gains.items() for seed in (1, 2, 3)]))
+    gains = {"vanilla": 0.0, "good": 0.85, "best": 0.95, "bad": -0.9}
+    found = rows(only_table([record_of(name, seed, gain) for name, gain in gains.items() for seed in range(6)]))
     keys = {*PERSPECTIVES, f"{ATTACK} on sst2", DELTA}
     assert found["vanilla"].against_baseline == {}
     assert set(found["good"].against_baseline) == keys
@@ -105,9 +106,15 @@ def test_intervals_and_p_by_the_definition(record_of: Factory, monkeypatch: pyte
     found = rows(only_table(records))
     at = {"a": 0, "b": 1, "vanilla": 2}  # the rows' order before they are ranked
     expected = {}
+    weights = seed_weights([1, 2], REPLICATES)
+
+    def varied(of_seed: dict[int, np.ndarray]) -> np.ndarray:
+        one, two = of_seed[1][1:], of_seed[2][1:]
+        return (one + two) / 2 + weights[0] * one + weights[1] * two
+
     for label in ("a", "b"):
-        of_row, of_vanilla = (kept["resampled"]["acc_shift"][at[name]] for name in (label, "vanilla"))
-        differences = np.round(of_row - of_vanilla, 9)[1:]
+        of_row, of_vanilla = (varied(kept["resampled"]["acc_shift"][at[name]]) for name in (label, "vanilla"))
+        differences = np.round(of_row - of_vanilla, 9)
         p = 2 * (1 + min((differences <= 0).sum(), (differences >= 0).sum())) / (1 + REPLICATES)
         expected[label] = (*np.quantile(differences, [0.025, 0.975]), min(p, 1.0))
     corrected = holm([p for *_, p in expected.values()])
@@ -115,6 +122,24 @@ def test_intervals_and_p_by_the_definition(record_of: Factory, monkeypatch: pyte
         comparison = found[label].against_baseline["acc_shift"]
         assert (comparison.low, comparison.high) == (pytest.approx(low, abs=1e-6), pytest.approx(high, abs=1e-6))
         assert comparison.p == pytest.approx(p, abs=1e-6)
+
+    def shares(label: str, seed: int) -> np.ndarray:
+        found = []
+        for key in PERSPECTIVES:
+            value = kept["resampled"][key][at[label]][seed]
+            of_vanilla = (kept["resampled"][key][at["vanilla"]][1] + kept["resampled"][key][at["vanilla"]][2]) / 2
+            found.append(
+                (of_vanilla - value) / of_vanilla if key == "ece" else (value - of_vanilla) / (100 - of_vanilla)
+            )
+        return 100 * np.mean(found, axis=0)
+
+    for label in ("a", "b"):
+        comparison = found[label].against_baseline[DELTA]
+        of_row, of_vanilla = ({seed: shares(name, seed) for seed in (1, 2)} for name in (label, "vanilla"))
+        as_it_is = (of_row[1][0] + of_row[2][0]) / 2
+        differences = varied(of_row) - varied(of_vanilla) + comparison.difference - as_it_is
+        expected_interval = np.quantile(differences, [0.025, 0.975])
+        assert (comparison.low, comparison.high) == pytest.approx(tuple(expected_interval), abs=1e-5)
 
 
 @pytest.mark.usefixtures("few_replicates")
@@ -142,9 +167,8 @@ def test_seeds_vary_the_interval_and_one_seed_does_not(record_of: Factory) -> No
 
 @pytest.mark.usefixtures("few_replicates")
 def test_rows_of_other_seeds_are_compared_too(record_of: Factory) -> None:
-    records = [record_of("vanilla", seed, 0.0) for seed in (1, 2)] + [
-        record_of("roast", seed, 0.8) for seed in (1, 2, 3)
-    ]
+    records = [record_of("vanilla", seed, 0.0) for seed in range(5)]
+    records += [record_of("roast", seed, 0.8) for seed in range(6)]
     found = rows(only_table(records))
     assert found["roast"].incomplete == ()
     assert found["roast"].against_baseline["acc_in"].significant

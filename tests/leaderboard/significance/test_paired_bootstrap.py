@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 from sklearn.metrics import roc_auc_score
 
 from benchmark.metrics import (
@@ -21,9 +22,10 @@ from leaderboard.aggregate import average_relative_improvement
 from leaderboard.compact_logits import expand
 from leaderboard.packed_bits import unpack_bits
 from leaderboard.record import Record
+from leaderboard.significance import draws
 from leaderboard.significance.column_sources import Source
-from leaderboard.significance.draws import TextDraws, drawn_seeds
-from leaderboard.significance.paired_bootstrap import improvements, interval_and_p, resample_seeds, resample_texts
+from leaderboard.significance.draws import TextDraws, seed_weights
+from leaderboard.significance.paired_bootstrap import improvements, interval_and_p, resample_texts, vary_seeds
 
 REPLICATES = 20
 TEST, SHIFT, TWO_CLASSES = Source("accuracy", "test"), Source("accuracy", "shift"), Source("accuracy", "two")
@@ -193,36 +195,55 @@ def test_draws_are_multinomial() -> None:
     assert np.corrcoef(counts)[0, 1] == pytest.approx(-1 / 49, abs=0.08)
 
 
-def test_the_drawn_texts_never_change() -> None:
+def test_the_random_numbers_never_change() -> None:
     texts = TextDraws("texts sst2 0123", 6).next(3)
     assert texts.T.tolist() == [[0, 0, 2, 2, 0, 2], [2, 1, 1, 0, 1, 1], [1, 2, 0, 2, 0, 1]]
-    assert drawn_seeds([0, 1, 2], 4).T.tolist() == [[1, 1, 2], [2, 2, 0], [1, 0, 1], [0, 0, 1]]
+    weights = seed_weights([0, 1, 2], 2)
+    assert weights.T.round(6).tolist() == [[0.076964, 0.021935, -0.098899], [-0.266358, 0.41655, -0.150192]]
 
 
-def test_rows_of_the_same_seeds_draw_the_same_and_others_as_many_as_they_share() -> None:
-    full = np.array([1, 2, 3, 4])[drawn_seeds([1, 2, 3, 4], 4000)]
-    again = np.array([4, 3, 2, 1])[drawn_seeds([4, 3, 2, 1], 4000)]
-    assert (full == again).all()
-    assert [(full == seed).mean() for seed in (1, 2, 3, 4)] == pytest.approx([0.25] * 4, abs=0.02)
-    part = np.array([2, 3, 4])[drawn_seeds([2, 3, 4], 4000)]
-    shared = full[:3] != 1
-    assert (part[shared] == full[:3][shared]).all()
-    assert [(part == seed).mean() for seed in (2, 3, 4)] == pytest.approx([1 / 3] * 3, abs=0.02)
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_means_over_seeds_that_texts_do_not_vary_deviate_as_the_t_interval_says(seeds: int) -> None:
+    values = np.random.default_rng(seeds).normal(80, 2, seeds)
+    found = vary_seeds({seed: np.full(40_001, value) for seed, value in enumerate(values)})
+    assert found[0] == pytest.approx(values.mean())
+    interval = scipy.stats.t(seeds - 1, values.mean(), values.std(ddof=1) / math.sqrt(seeds))
+    for share in (0.005, 0.025, 0.25, 0.5, 0.75, 0.975, 0.995):
+        below = (found[1:] <= interval.ppf(share)).mean()
+        assert abs(below - share) < 4 * math.sqrt(share * (1 - share) / 40_000)
 
 
-def test_seeds_literally() -> None:
+def test_weights_of_seeds_by_the_formula() -> None:
+    weights = seed_weights([3, 1, 2], 500)
+    assert weights.sum(axis=0) == pytest.approx(np.zeros(500), abs=1e-12)
+    assert (weights[:, :200] == seed_weights([3, 1, 2], 200)).all()
+    normal = np.stack([draws._normal(f"seed {seed}", 500) for seed in (3, 1, 2)])
+    one, two = (draws._normal(f"degree of freedom {degree}", 500) for degree in (1, 2))
+    for replicate in range(500):
+        t_scale = math.sqrt(2 / (one[replicate] ** 2 + two[replicate] ** 2))
+        expected = t_scale * (normal[:, replicate] - normal[:, replicate].mean()) / math.sqrt(3 * 2)
+        assert weights[:, replicate] == pytest.approx(expected)
+
+
+def test_rows_of_the_same_seeds_have_the_same_weights_whatever_their_order() -> None:
+    assert seed_weights([1, 2, 3], 50) == pytest.approx(seed_weights([3, 2, 1], 50)[::-1], abs=1e-9)
+    assert np.corrcoef(seed_weights([1, 2, 3], 4000)[1], seed_weights([2, 3, 4], 4000)[0])[0, 1] > 0.5
+
+
+def test_varied_seeds_literally() -> None:
     scores = {seed: np.random.default_rng(seed).normal(size=1 + REPLICATES) for seed in (3, 1, 2)}
-    drawn = drawn_seeds([1, 2, 3], REPLICATES)
-    found = resample_seeds(scores)
+    weights = seed_weights([1, 2, 3], REPLICATES)
+    found = vary_seeds(scores)
     assert found[0] == pytest.approx(np.mean([scores[seed][0] for seed in (1, 2, 3)]))
     for replicate in range(REPLICATES):
-        chosen = [scores[[1, 2, 3][position]][1 + replicate] for position in drawn[:, replicate]]
-        assert found[1 + replicate] == pytest.approx(np.mean(chosen), abs=1e-12)
+        of_seeds = [scores[seed][1 + replicate] for seed in (1, 2, 3)]
+        expected = np.mean(of_seeds) + sum(np.multiply(weights[:, replicate], of_seeds))
+        assert found[1 + replicate] == pytest.approx(expected, abs=1e-12)
 
 
-def test_one_seed_is_never_drawn_anew() -> None:
+def test_one_seed_is_never_varied() -> None:
     scores = np.arange(5.0)
-    assert (resample_seeds({7: scores}) == scores).all()
+    assert (vary_seeds({7: scores}) == scores).all()
 
 
 def test_delta_of_each_replicate_is_the_leaderboards() -> None:
