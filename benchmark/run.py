@@ -31,6 +31,11 @@ from tasks.loading import LoadedTask, load_task
 if TYPE_CHECKING:
     from benchmark.planned import Planned
 
+LONGEST_MESSAGE = 2_000
+"""Characters of an error's message that a record keeps."""
+
+LONGEST_TRACEBACK = 100_000
+
 
 @dataclass(frozen=True)
 class RunOutcome:
@@ -170,7 +175,7 @@ def leave_record(
     except Exception as error:
         record = _failure(cell, started, error, processes)
         content = serialised(record)
-        reporter.say(f"  failed: {type(error).__name__}: {' '.join(str(error).split())}")
+        reporter.say(f"  failed: {type(error).__name__}: {' '.join(_readable(str(error), LONGEST_MESSAGE).split())}")
     path = out / cell.record_path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -192,8 +197,23 @@ def serialised(record: Record) -> bytes:
 def _failure(cell: Planned, started: str, error: Exception, processes: int) -> Record:
     from benchmark.cell import origin
 
-    failure = Failure(kind=type(error).__name__, message=str(error), traceback=traceback.format_exc())
+    failure = Failure(
+        kind=type(error).__name__,
+        message=_readable(str(error), LONGEST_MESSAGE),
+        traceback=_readable(traceback.format_exc(), LONGEST_TRACEBACK),
+    )
     return Record(status="failed", failure=failure, **origin(cell, started, processes))
+
+
+def _readable(text: str, longest: int) -> str:
+    """An error's text as a record can hold it: without half characters, and its two ends where it is long.
+
+    Some errors quote all that they could not use; no reader takes a record beyond a limit.
+    """
+    left_out = len(text) - longest
+    if left_out > 0:
+        text = f"{text[: longest // 2]} [{left_out:,} characters left out] {text[-(longest // 2) :]}"
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def check_cells(

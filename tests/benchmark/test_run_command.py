@@ -166,6 +166,24 @@ def test_a_report_that_is_not_json_fails_its_cell_alone(roast_bench, tiny_run, p
     }
 
 
+@pytest.mark.parametrize("message", ['"a file \\udcff of mine"', '"x" * 17_000_000'])
+def test_an_error_that_no_record_can_hold_as_it_is_fails_its_cell_alone(
+    roast_bench, tiny_run, plugin, tmp_path, message
+):
+    plugin.write_text(
+        plugin.read_text().replace("return self.share * model(**batch).loss", f"raise ValueError({message})")
+    )
+    for _ in range(2):  # the record of the first run is read by the second
+        done = roast_bench(*tiny_run, "--method", "half-loss,vanilla")
+        assert done.code == 1
+        assert "Traceback" not in done.err
+        assert len(done.err) < 10_000
+    failed, finished = sorted(records(tmp_path / "out").values(), key=lambda record: record.cell.method)
+    assert (failed.status, finished.status) == ("failed", "finished")
+    assert failed.failure.kind == "ValueError"
+    assert failed.failure.message[:3] in ("a f", "xxx")
+
+
 def test_a_changed_backbone_configuration_is_another_cell(roast_bench, tiny_run, tiny_backbone, tmp_path):
     folder = tmp_path / "tiny-bert"
     shutil.copytree(tiny_backbone, folder)
