@@ -23,7 +23,8 @@ from benchmark.shared_cells import in_turn
 from benchmark.work_lock import work_lock
 from benchmark.working_files import has_working_files, remove_working_files
 from leaderboard.checksum import with_checksum
-from leaderboard.record import Failure, Record
+from leaderboard.read_bounded import LONGEST
+from leaderboard.record import EvaluatedSet, Failure, Record
 from leaderboard.replace_file import remove_unfinished, replace_file
 from tasks import DataError
 from tasks.loading import LoadedTask, load_task
@@ -170,7 +171,7 @@ def leave_record(
     remove_unfinished(out / cell.folder)
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     try:
-        record = work()
+        record = _small_enough(work(), reporter)
         content = serialised(record)
     except Exception as error:
         record = _failure(cell, started, error, processes)
@@ -192,6 +193,26 @@ def leave_record(
 def serialised(record: Record) -> bytes:
     """A record as the bytes of its file."""
     return with_checksum(record.model_dump(mode="json"))
+
+
+def _small_enough(record: Record, reporter: Reporter) -> Record:
+    """The record, without the single predictions of its largest sets where no reader would take it with them."""
+    excess = len(serialised(record)) - LONGEST
+    sets = dict(record.evaluation_sets)
+    left_out = []
+    for name, item in sorted(sets.items(), key=lambda named: -_compact_size(named[1])):
+        if excess > 0 and _compact_size(item):
+            excess -= _compact_size(item)
+            sets[name] = item.model_copy(update={"compact_logits": None})
+            left_out.append(name)
+    if left_out:
+        reporter.say(f"  no single predictions in the record, for it would be too long: {', '.join(left_out)}")
+    return record.model_copy(update={"evaluation_sets": sets})
+
+
+def _compact_size(item: EvaluatedSet) -> int:
+    compact = item.compact_logits
+    return 0 if compact is None else len(compact.logits) + len(compact.labels or "")
 
 
 def _failure(cell: Planned, started: str, error: Exception, processes: int) -> Record:

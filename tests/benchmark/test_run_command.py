@@ -14,6 +14,7 @@ import pytest
 from benchmark.backbones import locate
 from benchmark.live_attacks import file_name
 from benchmark.plan import plan
+from benchmark.run import serialised
 from benchmark.suite import Suite
 from leaderboard.record import find_records, read_record
 
@@ -182,6 +183,20 @@ def test_an_error_that_no_record_can_hold_as_it_is_fails_its_cell_alone(
     assert (failed.status, finished.status) == ("failed", "finished")
     assert failed.failure.kind == "ValueError"
     assert failed.failure.message[:3] in ("a f", "xxx")
+
+
+def test_a_record_that_would_be_too_long_to_be_read_leaves_out_predictions(
+    roast_bench, tiny_run, tmp_path, monkeypatch
+):
+    assert roast_bench(*tiny_run, "--method", "vanilla", "--seeds", "0").code == 0
+    ((_, whole),) = records(tmp_path / "out").items()
+    monkeypatch.setattr("benchmark.run.LONGEST", len(serialised(whole)) - 100)
+    done = roast_bench(*tiny_run, "--method", "vanilla", "--seeds", "1")
+    assert done.code == 0, done.err
+    assert "no single predictions in the record, for it would be too long: test\n" in done.err
+    record = records(tmp_path / "out")["vanilla", 1]
+    assert [name for name, item in record.evaluation_sets.items() if item.compact_logits is None] == ["test"]
+    assert len(serialised(record)) <= len(serialised(whole)) - 100
 
 
 def test_a_changed_backbone_configuration_is_another_cell(roast_bench, tiny_run, tiny_backbone, tmp_path):
