@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import IO
 from benchmark.cell import MODEL
 from benchmark.file_digest import sha256_of
 from leaderboard.record import RECORD_FILE, Record, read_record
-from leaderboard.replace_file import replace_file
+from leaderboard.replace_file import replace_file, temporary_name
 
 FOLDERS = ("logits", "attacks", MODEL)
 """Folders of a cell whose files are brought back, beside its record."""
@@ -156,7 +155,7 @@ class Arrival:
             target.parent.mkdir(parents=True, exist_ok=True)
             if not target.parent.resolve().is_relative_to(self._folder.resolve()):
                 raise DamagedOnTheWay(f"{file.name!r} leads out of the cell's folder")
-            staged = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+            staged = temporary_name(target)
             self._open = staged.open("xb")
             self._staged.append(staged)
             self._left, self._digest = file.size, hashlib.sha256()

@@ -16,6 +16,7 @@ from benchmark.shared_cells import in_turn
 from benchmark.suite import Suite
 from benchmark.work_lock import LOCKS, work_lock
 from leaderboard.record import read_record
+from leaderboard.replace_file import remove_unfinished
 
 HOLDER = """
 import sys, time
@@ -134,6 +135,14 @@ def test_temporary_files_of_a_killed_writer_are_removed(cells, tmp_path, quiet):
         raise RuntimeError("enough")
 
     assert leave_record(cells[0], look, tmp_path, quiet).failure.message == "enough"
+
+
+def test_temporary_files_of_the_users_stay(tmp_path):
+    (tmp_path / ".cache.01234567.tmp").mkdir()
+    (tmp_path / ".notes.txt.tmp").write_text("mine", encoding="utf-8")
+    (tmp_path / ".LEADERBOARD.md.01234567.tmp").write_bytes(b"half")
+    remove_unfinished(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".cache.01234567.tmp", ".notes.txt.tmp"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
