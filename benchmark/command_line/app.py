@@ -41,6 +41,10 @@ AT_ONCE = ("list", "describe", "leaderboard")
 INTERRUPTED = 130
 """Exit code that typer makes of an interrupt from the keyboard."""
 
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""Of a named file; like a full disk, the user's to put right, and a traceback says nothing about it."""
+
 UsageError: Any = typer.BadParameter.__mro__[1]
 """What typer raises for a command line it cannot read; typer exports it under no name."""
 
@@ -108,9 +112,12 @@ def _carry_out(words: Sequence[str]) -> None:
     except UsageError as error:
         _fail(f"{error.format_message().rstrip('.')}. See roast-bench --help.")
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
+        if error.errno == errno.ENAMETOOLONG:
+            _fail(f"{error.filename}: no file or folder can have so long a name.")
+        if error.errno not in NO_SPACE and (error.errno not in NO_PERMISSION or error.filename is None):
             raise
-        _fail(f"{error.filename}: no file or folder can have so long a name.")
+        place = "a file or the output" if error.filename is None else os.fsdecode(error.filename)
+        _fail(f"{place}: cannot be read or written ({os.strerror(error.errno)}).")
     finally:
         if collecting:
             gc.enable()

@@ -170,3 +170,37 @@ def test_a_folder_that_became_read_only_is_said_in_a_line(
     closed[0].chmod(0o700)
     assert_failed(failed, out, os.strerror(errno.EACCES))
     assert_goes_on(roast_bench, words, out, whole)
+
+
+@pytest.mark.parametrize("closed", [".", "logits/test.npz"])
+@pytest.mark.parametrize("options", [[], ["--plan"]], ids=["run", "plan"])
+def test_files_of_a_finished_cell_that_may_not_be_read_are_said_in_a_line(
+    undisturbed, roast_bench, tmp_path, permissions_hold, closed, options
+):
+    words, whole = undisturbed
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    (record,) = find_records(out)
+    (record.parent / closed).chmod(0)
+    done = roast_bench(*words, "--out", out, *options)
+    (record.parent / closed).chmod(0o700)
+    assert done.code == 2
+    assert done.err.count("\n") == 1
+    assert str(record.parent) in done.err
+    assert os.strerror(errno.EACCES) in done.err
+
+
+def test_a_damaged_record_that_may_not_be_set_aside_is_said_in_a_line(
+    undisturbed, roast_bench, tmp_path, permissions_hold
+):
+    words, whole = undisturbed
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    (record,) = find_records(out)
+    record.write_bytes(b"{")
+    record.parent.chmod(0o500)
+    done = roast_bench(*words, "--out", out)
+    record.parent.chmod(0o700)
+    assert done.code == 2
+    assert done.err.count("\n") == 1
+    assert os.strerror(errno.EACCES) in done.err
