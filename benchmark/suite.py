@@ -133,7 +133,9 @@ def parse_suite(text: str, place: str) -> Suite:
         if line.count(".") > MOST_DOTS:
             raise UserError(f"suite {place}: line {number} has more than {MOST_DOTS} dots; nest and write less.")
     try:
-        return Suite.model_validate(tomllib.loads(text))
+        content = tomllib.loads(text)
+        str(content)  # fails where a hexadecimal number has more digits than errors, hashes and records can hold
+        return Suite.model_validate(content)
     except RecursionError:
         raise UserError(
             f"suite {place}: is nested too deep; a suite has tables of tables, and lists in them."

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmark.command_line.options import names
+from benchmark.command_line.options import MOST_DIGITS, names
 from benchmark.errors import UserError
 
 
@@ -78,9 +78,9 @@ def attack_budgets(given: Sequence[str] | None) -> list[dict[str, Any]] | None:
     chosen = []
     for text in given:
         recipe, *budget = text.split(":")
-        if len(budget) > 2 or not all(number.isdecimal() for number in budget):
+        if len(budget) > 2 or not all(number.isdecimal() and len(number) <= MOST_DIGITS for number in budget):
             raise UserError(
-                f"--attack {text}: write it as RECIPE, RECIPE:TEXTS or RECIPE:TEXTS:QUERIES, such as "
+                f"--attack {text[:80]}: write it as RECIPE, RECIPE:TEXTS or RECIPE:TEXTS:QUERIES, such as "
                 "deepwordbug:100:500."
             )
         texts, queries = [int(number) for number in budget] + [100, None][len(budget) :]

@@ -15,6 +15,9 @@ from benchmark.errors import UserError
 if TYPE_CHECKING:
     from benchmark.trust import Trust
 
+MOST_DIGITS = 18
+"""Of a whole number on the command line: Python refuses to read thousands of them."""
+
 Plugins = Annotated[
     list[Path] | None,
     typer.Option("--plugin", metavar="FILE", help="Python file that registers methods, tasks or attacks; repeatable."),
@@ -149,6 +152,6 @@ def whole_numbers(option: str, values: Sequence[str] | None) -> list[int] | None
     if given is None:
         return None
     for value in given:
-        if not value.isdecimal():
-            raise UserError(f"{option} {value}: write whole numbers, such as {option} 0,1,2.")
+        if not value.isdecimal() or len(value) > MOST_DIGITS:
+            raise UserError(f"{option} {value[:MOST_DIGITS]}: write whole numbers, such as {option} 0,1,2.")
     return [int(value) for value in given]

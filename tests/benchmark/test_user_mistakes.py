@@ -34,6 +34,8 @@ def assert_one_line(done, *parts):
         (["run", "--task", "reviews", "--method", ""], ["--method", "at least one"]),
         ([*QUICK, "--seeds", ""], ["--seeds", "at least one"]),
         ([*QUICK, "--seeds", "4294967296"], ["seeds.0", "less than 4294967296"]),
+        ([*QUICK, "--seeds", "9" * 5000], ["--seeds 999", "whole numbers"]),
+        ([*QUICK, "--attack", "deepwordbug:" + "9" * 5000], ["--attack deepwordbug:999", "RECIPE:TEXTS"]),
         ([*QUICK, "--backbone", "minilmm"], ["unknown backbone 'minilmm'", "did you mean 'minilm'?"]),
         ([*QUICK, "--backbone", "someone/else"], ["someone/else", "hub", "roast-bench list backbones"]),
         ([*QUICK, "--out", "x" * 300], ["output folder", "cannot be written"]),
@@ -118,8 +120,14 @@ def test_mistakes_in_a_plugin(roast_bench, tmp_path, content, parts):
             "[training]\nepoch = 3\n",
             ["training.epoch", "no such setting"],
         ),
+        (f"seeds = [0x{'f' * 5000}]\n", ["digits"]),
+        (
+            'name = "mine"\ntasks = ["reviews"]\nbackbones = ["minilm"]\nmethods = ["vanilla"]\nseeds = [0]\n'
+            f"[training]\nepochs = 0x{'f' * 5000}\n",
+            ["digits"],
+        ),
     ],
-    ids=["not TOML", "lacks a key", "misspelt key"],
+    ids=["not TOML", "lacks a key", "misspelt key", "long seed", "long number of epochs"],
 )
 def test_mistakes_in_a_suite_file(roast_bench, tmp_path, content, parts):
     path = tmp_path / "mine.toml"
