@@ -26,8 +26,11 @@ def finished_records(out: Path, cells: Sequence[Planned], say: Callable[[str], N
         say: takes a line for each file that is set aside.
 
     Raises:
-        UserError: there is a record that cannot be used, because another version of roast-bench wrote it.
+        UserError: there is a record that cannot be used, because another version of roast-bench wrote it, or a cell's
+            folder is behind a link.
     """
+    for cell in cells:
+        refuse_links(cell, out)
     own = {out / cell.record_path: cell for cell in cells}
     finished: set[Path] = set()
     for path in sorted({*find_records(out), *(path for path in own if path.exists())}):
@@ -35,6 +38,20 @@ def finished_records(out: Path, cells: Sequence[Planned], say: Callable[[str], N
         if record is not None and record.status == "finished":
             finished.add(path)
     return finished
+
+
+def refuse_links(cell: Planned, out: Path) -> None:
+    """Refuse a link among the folders of a cell: whoever looks for records does not follow it, and would find none.
+
+    Raises:
+        UserError: there is one.
+    """
+    for folder in (cell.folder, *cell.folder.parents[:-1]):
+        if (out / folder).is_symlink():
+            raise UserError(
+                f"{out / folder}: is a link, which the leaderboard does not follow; put the folder itself there, or "
+                "name another output folder with --out, which may be a link."
+            )
 
 
 def usable_record(path: Path, say: Callable[[str], None], cell: Planned | None = None) -> Record | None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from benchmark.dry_run.estimate import State
 from benchmark.errors import UserError
-from benchmark.finished_cells import damaged_files
+from benchmark.finished_cells import damaged_files, refuse_links
 from benchmark.plan import Cell
-from benchmark.run import cannot_be_written
+from benchmark.run import cannot_be_written, check_name
 from leaderboard.record import DamagedRecordError, RecordError, read_record
 
 
@@ -19,6 +19,7 @@ def check_writable(folder: Path) -> None:
     Raises:
         UserError: it cannot be made or written.
     """
+    check_name(folder)
     existing = folder
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
@@ -32,8 +33,9 @@ def recorded_state(cell: Cell, out: Path) -> State:
     """What the cell's record says: finished, or to do, with the reason where there is a record all the same.
 
     Raises:
-        UserError: another version of roast-bench wrote the record.
+        UserError: another version of roast-bench wrote the record, or its folder is behind a link.
     """
+    refuse_links(cell, out)
     path = out / cell.record_path
     if not path.exists():
         return State("to do")

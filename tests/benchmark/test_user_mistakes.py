@@ -217,6 +217,24 @@ def test_output_folder_without_permission(roast_bench, tiny_run, tmp_path):
     assert_one_line(roast_bench(*tiny_run, "--method", "vanilla"), "cannot be written")
 
 
+@pytest.mark.parametrize("options", [[], ["--plan"]], ids=["run", "plan"])
+def test_an_output_folder_whose_name_is_not_utf8(roast_bench, tiny_run, tmp_path, options):
+    words = [*tiny_run[:-1], os.fsdecode(bytes(tmp_path) + b"/odd\xff")]
+    assert_one_line(roast_bench(*words, "--method", "vanilla", *options), "output folder", "not UTF-8", "--out")
+
+
+@pytest.mark.parametrize("options", [[], ["--plan"]], ids=["run", "plan"])
+@pytest.mark.parametrize("link", ["tiny", "tiny/tiny-bert/vanilla"])
+def test_a_link_in_the_output_folder_is_refused_before_anything_is_trained(
+    roast_bench, tiny_run, tmp_path, link, options
+):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out" / link).parent.mkdir(parents=True)
+    (tmp_path / "out" / link).symlink_to(tmp_path / "elsewhere")
+    done = roast_bench(*tiny_run, "--method", "vanilla", *options)
+    assert_one_line(done, str(tmp_path / "out" / link), "is a link", "--out")
+
+
 def test_record_of_another_schema_version_is_left_alone(roast_bench, tiny_run, tmp_path):
     assert roast_bench(*tiny_run, "--method", "vanilla").code == 0
     (path,) = find_records(tmp_path / "out")
