@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,22 +54,30 @@ def read_records(record_folders: Sequence[Path], *, skip_bad: bool = False) -> R
 
     Args:
         record_folders: folders, each with a record at least.
-        skip_bad: leave out files that cannot be used, where others can.
+        skip_bad: leave out files that cannot be used, where others can, and folders that cannot be read.
 
     Raises:
-        RecordError: a folder holds no record, or a record cannot be used; all that cannot are named.
+        RecordError: a folder holds no record or cannot be read, or a record cannot be used; all that cannot are named.
     """
     files: dict[Path, Path] = {}
+    closed: dict[Path, tuple[OSError, Path]] = {}
     for folder in record_folders:
-        found = find_records(folder.resolve()) if folder.is_dir() else []
-        if not found:
+        # Not by `Path.resolve`, which under some versions of Python raises where a link leads to itself.
+        below = Path(os.path.realpath(folder))
+        unreadable: list[OSError] = []
+        found = find_records(below, unreadable) if folder.is_dir() else []
+        closed |= {(at := Path(error.filename)): (error, at.relative_to(below)) for error in unreadable}
+        if not found and not unreadable:
             what = "no record.json below it" if folder.is_dir() else "is not a folder"
             raise RecordError(f"{folder}: {what}; run `roast-bench run SUITE` first, or name the folder it wrote to.")
-        below = folder.resolve()
         for path in found:
             # No folder on the way is a link, so only the files are left to resolve: a tenth of the time.
-            files.setdefault(path.resolve() if path.is_symlink() else path, path.relative_to(below))
+            target = Path(os.path.realpath(path)) if path.is_symlink() else path
+            files.setdefault(target, path.relative_to(below))
     records, problems, left_out = [], [], []
+    for path, (error, relative) in sorted(closed.items()):
+        problems.append(f"{path}: cannot be read ({error.strerror}), so records below it may be missing.")
+        left_out.append(f"{relative.as_posix()}/")
     for path in sorted(files):
         try:
             records.append(read_record(path))
@@ -76,5 +85,7 @@ def read_records(record_folders: Sequence[Path], *, skip_bad: bool = False) -> R
             problems.append(str(error))
             left_out.append(files[path].as_posix())
     if problems and not (skip_bad and records):
-        raise RecordError(problems[0]) if len(problems) == 1 else UnusableRecordsError(problems, len(files))
+        if len(problems) == 1:
+            raise RecordError(problems[0])
+        raise UnusableRecordsError(problems, len(files) + len(closed))
     return ReadRecords(tuple(records), tuple(problems), tuple(sorted(left_out)))

@@ -293,8 +293,13 @@ def read_record(path: Path) -> Record:
         raise DamagedRecordError(f"{path}: {where}: {first['msg']}.") from None
 
 
-def find_records(folder: Path) -> list[Path]:
-    """All record files below a folder, in a stable order; links to folders are not followed."""
+def find_records(folder: Path, unreadable: list[OSError] | None = None) -> list[Path]:
+    """All record files below a folder, in a stable order; links to folders are not followed.
+
+    Args:
+        folder: where to look.
+        unreadable: takes an error for each folder that is there but cannot be read.
+    """
     found = []
     waiting = [str(folder)]
     while waiting:  # and not by recursion: somebody else's folders may be nested a thousand deep
@@ -305,6 +310,9 @@ def find_records(folder: Path) -> list[Path]:
                         waiting.append(entry.path)
                     if entry.name == RECORD_FILE:
                         found.append(Path(entry.path))
-        except OSError:  # gone meanwhile, or not for us to read
+        except FileNotFoundError:  # gone meanwhile
             continue
+        except OSError as error:
+            if unreadable is not None:
+                unreadable.append(error)
     return sorted(found)

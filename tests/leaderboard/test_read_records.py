@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,3 +74,34 @@ def test_nothing_but_bad_files_is_refused_all_the_same(tmp_path: Path) -> None:
     write(tmp_path / "bad", "{")
     with pytest.raises(RecordError, match="is not JSON"):
         read_records([tmp_path], skip_bad=True)
+
+
+def test_a_link_that_leads_to_itself_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    path.symlink_to("record.json")
+    with pytest.raises(RecordError, match=r"record\.json: cannot be read \(Too many levels of symbolic links\)"):
+        read_records([tmp_path])
+    with pytest.raises(RecordError, match=r"record\.json: is not a folder"):
+        read_records([path])
+
+
+def test_a_folder_that_cannot_be_read_is_told(
+    record_factory: RecordFactory, write_record: RecordWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_record(record_factory(), tmp_path / "open")
+    write_record(record_factory("roast"), tmp_path / "closed")
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(RecordError, match=r"closed: cannot be read \(Permission denied\)"):
+        read_records([tmp_path])
+    with pytest.raises(RecordError, match=r"closed: cannot be read \(Permission denied\)"):
+        read_records([tmp_path / "closed"])
+    read = read_records([tmp_path], skip_bad=True)
+    assert [record.cell.method for record in read.records] == ["vanilla"]
+    assert read.left_out == ("closed/",)
