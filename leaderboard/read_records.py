@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from leaderboard.one_line import one_line
 from leaderboard.record import Record, RecordError, find_records, read_record
+from leaderboard.score_range import impossible_score
 
 MOST_PROBLEMS = 20
 """Record files that are named when they cannot be used; of more, the number is given."""
@@ -80,7 +82,10 @@ def read_records(record_folders: Sequence[Path], *, skip_bad: bool = False) -> R
         left_out.append(f"{relative.as_posix()}/")
     for path in sorted(files):
         try:
-            records.append(read_record(path))
+            record = read_record(path)
+            if (wrong := impossible_score(record)) is not None:
+                raise RecordError(f"{path}: {one_line(wrong)}; move it away and run the cell again.")
+            records.append(record)
         except RecordError as error:
             problems.append(str(error))
             left_out.append(files[path].as_posix())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from benchmark.submissions.problem import Problem
 from benchmark.submissions.submission import Submission
-from leaderboard.record import Record, Score, Training
+from leaderboard.record import Record, Training
+from leaderboard.score_range import impossible_score
 
 FASTEST_STEP = 1e-5
 """Seconds."""
@@ -23,8 +23,8 @@ def check_values(submission: Submission) -> None:
         Problem: one is absurd.
     """
     record = submission.record
-    for where, score in _scores(record):
-        _check_score(where, score)
+    if (wrong := impossible_score(record)) is not None:
+        raise Problem(wrong)
     for phase, seconds in record.seconds.items():
         if not 0 <= seconds <= LONGEST_RUN:
             raise Problem(f"seconds.{phase} is {seconds}")
@@ -34,24 +34,6 @@ def check_values(submission: Submission) -> None:
         _check_training(record.training, record)
     elif not submission.is_checkpoint:
         raise Problem("training is missing")
-
-
-def _scores(record: Record) -> Iterator[tuple[str, Score]]:
-    for key, score in record.scores.items():
-        yield f"scores.{key}", score
-    for name, scores in record.set_scores.items():
-        for key, score in scores.items():
-            yield f"set_scores.{name}.{key}", score
-    for attack in record.attacks:
-        for key, value in attack:
-            if isinstance(value, Score):
-                yield f"attack {attack.column}: {key}", value
-
-
-def _check_score(where: str, score: Score) -> None:
-    lowest, highest = {"percent": (0.0, 100.0), "cosine": (-1.0, 1.0)}.get(score.unit, (0.0, 1e6))
-    if score.value is not None and not lowest - 1e-9 <= score.value <= highest + 1e-9:
-        raise Problem(f"{where} is {score.value}, outside {lowest:g} to {highest:g} {score.unit}")
 
 
 def _check_training(training: Training, record: Record) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from leaderboard.read_records import MOST_PROBLEMS, UnusableRecordsError, read_records
-from leaderboard.record import Record, RecordError
+from leaderboard.record import AttackResult, Record, RecordError, Score
 
 RecordFactory = Callable[..., Record]
 RecordWriter = Callable[[Record, Path], Path]
@@ -105,3 +105,32 @@ def test_a_folder_that_cannot_be_read_is_told(
     read = read_records([tmp_path], skip_bad=True)
     assert [record.cell.method for record in read.records] == ["vanilla"]
     assert read.left_out == ("closed/",)
+
+
+@pytest.mark.parametrize("value", [250.0, -5.0, 1e308])
+def test_a_score_that_no_model_has_is_refused(
+    value: float, record_factory: RecordFactory, write_record: RecordWriter, tmp_path: Path
+) -> None:
+    for seed in (0, 1):
+        write_record(record_factory("roast", seed, {"acc_in": value}), tmp_path / str(seed))
+    write_record(record_factory(), tmp_path / "good")
+    with pytest.raises(UnusableRecordsError) as error:
+        read_records([tmp_path])
+    assert f"scores.acc_in is {value}, outside 0 to 100 percent" in str(error.value)
+    assert len(read_records([tmp_path], skip_bad=True).records) == 1
+
+
+def test_impossible_scores_of_sets_and_attacks_are_refused(
+    record_factory: RecordFactory,
+    attack_factory: Callable[..., AttackResult],
+    write_record: RecordWriter,
+    tmp_path: Path,
+) -> None:
+    good = Score(value=100.0 + 1e-12, sets=("sst2",))
+    for wrong in (
+        {"set_scores": {"sst2": {"accuracy": good, "nll": Score(value=-1.0, unit="nats", sets=("sst2",))}}},
+        {"attacks": (attack_factory(similarity=Score(value=1.5, unit="cosine", sets=("sst2",))),)},
+    ):
+        write_record(record_factory(**wrong), tmp_path)
+        with pytest.raises(RecordError, match=r"(nll is -1\.0, outside 0|similarity is 1\.5, outside -1 to 1 cosine)"):
+            read_records([tmp_path])
