@@ -45,7 +45,12 @@ def remembered_comparisons(
     """
     if len(rows) < 2 or not any(_has_predictions(record) for row in rows for record in row.records):
         return with_comparisons(rows, columns, baseline)
-    path = _folder() / f"{_identity(rows, columns, baseline)}.json"
+    folder = _folder()
+    if folder is None:
+        if resampling is not None:
+            resampling(sum(len(row.records) for row in rows))
+        return with_comparisons(rows, columns, baseline)
+    path = folder / f"{_identity(rows, columns, baseline)}.json"
     with contextlib.suppress(OSError, ValidationError, ValueError):
         of_rows, notes = _CONTENT.validate_python(from_json(path.read_bytes()))
         if [label for label, *_ in of_rows] == [row.label for row in rows]:
@@ -85,8 +90,12 @@ def _keep(path: Path, rows: Sequence[Row], notes: Sequence[str]) -> None:
         forgotten.unlink(missing_ok=True)
 
 
-def _folder() -> Path:
-    return Path(os.environ.get(VARIABLE) or Path.home() / ".cache" / "roast-bench") / "comparisons"
+def _folder() -> Path | None:
+    """Where comparisons are kept; None for a user without a home, as some containers have."""
+    try:
+        return Path(os.environ.get(VARIABLE) or Path.home() / ".cache" / "roast-bench") / "comparisons"
+    except RuntimeError:
+        return None
 
 
 def _identity(rows: Sequence[Row], columns: Sequence[Column], baseline: str) -> str:

@@ -110,3 +110,17 @@ def test_what_was_used_longest_ago_is_forgotten(folder: Path, records: list[Reco
     assert len(left) == MOST_KEPT
     assert "0" not in left
     assert "1" in left
+
+
+def test_a_user_without_a_home_only_waits(
+    made: list[int], records: list[Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("ROAST_BENCH_CACHE", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    told: list[int] = []
+    found = aggregate(records, partial(remembered_comparisons, resampling=told.append))
+    assert any(row.against_baseline for row in found.tables[0].rows)
+    assert (told, len(made)) == ([2], 1)
