@@ -12,7 +12,7 @@ from leaderboard.cost import with_cost
 from leaderboard.coverage import columns_of, data_notes
 from leaderboard.one_line import one_line
 from leaderboard.record import PERSPECTIVES, Record
-from leaderboard.rows import Runs, row_of, runs_by_row, started_last, undefined_notes
+from leaderboard.rows import repeated_notes, row_of, runs_by_row, started_last, undefined_notes
 from leaderboard.setting import Setting, differences, setting_id, setting_of
 from leaderboard.significance.comparisons import with_comparisons
 from leaderboard.table import Column, FailedCell, Group, Leaderboard, Row, Table
@@ -135,7 +135,7 @@ def _table(setting: str, all_records: Sequence[Record], compare: Compare) -> Tab
             *delta_notes,
             *comparison_notes,
             *cost_notes,
-            *_repeated_note(by_row),
+            *repeated_notes(by_row, columns),
         ),
         versions=versions_of(records),
     )
@@ -195,13 +195,6 @@ def _with_rank(rows: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
     ]
     mean_rank = {position: statistics.fmean(rank[place] for rank in ranks) for place, position in enumerate(ranked)}
     return [replace(row, rank=mean_rank.get(position)) for position, row in enumerate(rows)]
-
-
-def _repeated_note(by_row: Iterable[Runs]) -> list[str]:
-    repeated = [f"{runs.label} seed {seed}" for runs in by_row for seed in runs.repeated_seeds]
-    if not repeated:
-        return []
-    return [f"Several records of the same cell, the one started last is shown: {', '.join(repeated)}."]
 
 
 def _failures(failed: Iterable[Record], finished: Iterable[Record]) -> tuple[FailedCell, ...]:

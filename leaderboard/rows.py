@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,9 @@ from leaderboard.table import Column, Row
 _RowKey = tuple[str, str]
 """Method, and hyper-parameters as JSON."""
 
+_MOST_NAMED = 5
+"""Records with other scores than those shown that a note names."""
+
 
 @dataclass(frozen=True)
 class Runs:
@@ -29,8 +32,8 @@ class Runs:
     """JSON object."""
     records: tuple[Record, ...]
     """One per seed, in the order of the seeds."""
-    repeated_seeds: tuple[int, ...]
-    """Seeds that had several records, of which the one started last was kept."""
+    passed_over: Mapping[int, tuple[Record, ...]]
+    """Of seeds that have several records: those that were not started last, or that lost a tie."""
 
 
 def runs_by_row(records: Iterable[Record]) -> list[Runs]:
@@ -42,23 +45,34 @@ def runs_by_row(records: Iterable[Record]) -> list[Runs]:
     for record in records:
         cells[record.cell.method, canonical(_variant(record))][record.cell.seed].append(record)
     labels = _labels(cells)
-    return [
-        Runs(
-            label=labels[row],
-            method=row[0],
-            hyper_parameters=row[1],
-            records=tuple(started_last(seeds[seed]) for seed in sorted(seeds)),
-            repeated_seeds=tuple(seed for seed in sorted(seeds) if len(seeds[seed]) > 1),
+    found = []
+    for row, seeds in sorted(cells.items()):
+        kept = {seed: started_last(seeds[seed]) for seed in sorted(seeds)}
+        found.append(
+            Runs(
+                label=labels[row],
+                method=row[0],
+                hyper_parameters=row[1],
+                records=tuple(kept.values()),
+                passed_over={
+                    seed: tuple(sorted((r for r in seeds[seed] if r is not one), key=_recency, reverse=True))
+                    for seed, one in kept.items()
+                    if len(seeds[seed]) > 1
+                },
+            )
         )
-        for row, seeds in sorted(cells.items())
-    ]
+    return found
 
 
 def started_last(records: Sequence[Record]) -> Record:
     """The record that was started last; the choice does not depend on the records' order."""
     if len(records) == 1:
         return records[0]
-    return max(records, key=lambda record: (record.started, record.model_dump_json()))
+    return max(records, key=_recency)
+
+
+def _recency(record: Record) -> tuple[str, str]:
+    return record.started, record.model_dump_json()
 
 
 def row_of(runs: Runs, columns: Sequence[Column]) -> Row:
@@ -92,6 +106,40 @@ def undefined_notes(runs: Runs, columns: Sequence[Column]) -> list[str]:
             what = f"{column.name} of {runs.label} is undefined for {word} {', '.join(seeds)}"
             notes.append(f"{what}: {one_line(reason).rstrip('.')}.")
     return notes
+
+
+def repeated_notes(all_runs: Sequence[Runs], columns: Sequence[Column]) -> list[str]:
+    """Lines on seeds with several records, and on those whose records do not have the same scores."""
+    seeds = [f"{runs.label} seed {seed}" for runs in all_runs for seed in runs.passed_over]
+    if not seeds:
+        return []
+    notes = [f"Several records of the same cell, the one started last is shown: {', '.join(seeds)}."]
+    contradictions = []
+    for runs in all_runs:
+        for shown in runs.records:
+            for other in runs.passed_over.get(shown.cell.seed, ()):
+                if differing := _differing(shown, other, columns):
+                    when = ", started at the same time" if shown.started == other.started else ""
+                    contradictions.append(f"{runs.label} seed {shown.cell.seed}{when} ({'; '.join(differing)})")
+    if contradictions:
+        named = ", ".join(contradictions[:_MOST_NAMED])
+        more = len(contradictions) - _MOST_NAMED
+        others = f" and {more} more" if more > 0 else ""
+        notes.append(f"Records of the same cell have other scores than those shown: {named}{others}.")
+    return notes
+
+
+def _differing(shown: Record, other: Record, columns: Sequence[Column]) -> list[str]:
+    """The columns in which another record of the cell has another value, with that and the one shown."""
+    pairs = [
+        (column.name, *(_two_decimals(score_of(record, column).value) for record in (shown, other)))
+        for column in columns
+    ]
+    return [f"{name} {two} instead of {one}" for name, one, two in pairs if one != two]
+
+
+def _two_decimals(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.2f}"
 
 
 def _variant(record: Record) -> Any:

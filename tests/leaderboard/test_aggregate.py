@@ -153,6 +153,17 @@ def test_the_record_started_last_stands_for_its_cell(record_factory: RecordFacto
         assert table.rows[0].seeds == (1,)
         note = "Several records of the same cell, the one started last is shown: vanilla seed 1."
         assert note in table.notes
+        other = "have other scores than those shown: vanilla seed 1 (acc_in 10.00 instead of 95.00)."
+        assert f"Records of the same cell {other}" in table.notes
+
+
+def test_records_of_the_same_moment_that_contradict_each_other_are_told(record_factory: RecordFactory) -> None:
+    records = [record_factory(scores={"acc_in": value}) for value in (74.0, 99.0)]
+    for order in (records, records[::-1]):
+        (note,) = [note for note in only_table(*order).notes if "other scores" in note]
+        assert "vanilla seed 1, started at the same time (acc_in 74.00 instead of 99.00)" in note
+    copies = only_table(records[0], records[0].model_copy())
+    assert not [note for note in copies.notes if "other scores" in note]
 
 
 def test_failed_cells_are_listed_and_not_ranked(record_factory: RecordFactory) -> None:
