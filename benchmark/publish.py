@@ -82,7 +82,7 @@ def prepare(
     selection = selection or Selection()
     with _mistakes():
         read = read_records_quickly(record_folders, skip_bad=skip_bad)
-        older = None if against is None else _older(against, skip_bad=skip_bad)
+        older, left_out_before = (None, ()) if against is None else _older(against, skip_bad=skip_bad)
     whole = leaderboard_of(read, resampling)
     shown = _selected(whole, selection)
     files = rendered_files(shown, formats, selection.filters)
@@ -96,7 +96,7 @@ def prepare(
     return Publication(
         leaderboard=shown,
         files=tuple(files),
-        left_out=read.problems,
+        left_out=tuple(dict.fromkeys((*read.problems, *left_out_before))),
         changes=None if changes is None else tuple(changes),
     )
 
@@ -125,18 +125,20 @@ def _mistakes() -> Iterator[None]:
         raise UserError(str(error)) from None
 
 
-def _older(against: Path, *, skip_bad: bool) -> Document:
+def _older(against: Path, *, skip_bad: bool) -> tuple[Document, tuple[str, ...]]:
+    """The older leaderboard, and one line for each of its record files that could not be used."""
     from leaderboard.json_document import document_of, read_document
 
     if against.is_dir():
-        return document_of(leaderboard_of(read_records_quickly([against], skip_bad=skip_bad)))
+        read = read_records_quickly([against], skip_bad=skip_bad)
+        return document_of(leaderboard_of(read)), read.problems
     document = read_document(against)
     if document.filters:
         raise UserError(
             f"--against {against}: it holds a part only ({'; '.join(document.filters)}), so the rest would look new; "
             "name one that was written without --task, --backbone and --methods."
         )
-    return document
+    return document, ()
 
 
 def _changes(older: Document, newer: Leaderboard, selection: Selection) -> list[TableChanges]:

@@ -227,6 +227,16 @@ def test_the_older_document_may_be_the_one_that_is_replaced(roast_bench, records
     assert "Nothing changed." in roast_bench(*options, "--against", records / "leaderboard.json").out
 
 
+def test_what_is_left_out_of_older_records_is_told(roast_bench, records, tmp_path):
+    old = tmp_path / "old"
+    shutil.copytree(records, old)
+    record_of(old, "roast").write_text("[]", encoding="utf-8")
+    done = roast_bench("leaderboard", records, "--out", tmp_path / "out", "--against", old, "--skip-bad")
+    assert (done.code, "added roast" in done.out) == (0, True)
+    assert done.err.startswith(f"roast-bench: left out: {record_of(old, 'roast')}: is no record")
+    assert done.err.count("\n") == 1
+
+
 def test_a_part_is_not_compared_with(roast_bench, records, tmp_path):
     assert roast_bench("leaderboard", records, "--methods", "roast", "--format", "json", "--out", tmp_path).code == 0
     done = roast_bench("leaderboard", records, "--out", tmp_path / "out", "--against", tmp_path / "leaderboard.json")
