@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from itertools import zip_longest
 from pathlib import Path
 
-from leaderboard.one_line import one_line
 from leaderboard.rendered_files import FILES, PICTURE_FORMATS, PICTURES_FOLDER, Format, RenderedFile
+
+_SHOWN, _BEFORE = 80, 30
+"""Characters of a line that differs, and how many of them before the difference."""
 
 _NAME_OF_A_PICTURE = re.compile(r"[a-z0-9-]+-[0-9a-f]{8}\.[a-z]+")
 """As `rendered_files` gives them; other pictures in the folder are somebody's own."""
@@ -38,7 +40,10 @@ def first_difference(files: Iterable[RenderedFile], folder: Path) -> str | None:
         except (FileNotFoundError, NotADirectoryError):
             return f"{path}: is missing"
         if there != file.content:
-            return f"{path}{_first_line(there, file.content)}"
+            is_text = file.format != "png"
+            return (
+                f"{path}{_first_line(there, file.content) if is_text else ': is another picture than the records give'}"
+            )
     return None
 
 
@@ -55,13 +60,20 @@ def first_left_over(files: Iterable[RenderedFile], folder: Path) -> str | None:
 
 
 def _first_line(there: bytes, wanted: bytes) -> str:
-    try:
-        lines = zip_longest(there.decode().split("\n"), wanted.decode().split("\n"))
-    except UnicodeDecodeError:
-        return ": is another picture than the records give"
-    number, (found, expected) = next((number, pair) for number, pair in enumerate(lines, 1) if pair[0] != pair[1])
-    return f":{number}: is {_shown(found)}, the records give {_shown(expected)}"
+    if there.replace(b"\r\n", b"\n") == wanted:
+        return ": its lines end in a carriage return and a line feed, the records give line feeds alone"
+    texts = (content.decode(errors="backslashreplace").split("\n") for content in (there, wanted))
+    number, (found, expected) = next(
+        (number, pair) for number, pair in enumerate(zip_longest(*texts), 1) if pair[0] != pair[1]
+    )
+    alike = next((at for at, pair in enumerate(zip_longest(found or "", expected or "")) if pair[0] != pair[1]), 0)
+    # Of long lines that begin alike, as the rows of a table do, the part that differs.
+    start = alike - _BEFORE if alike > _SHOWN // 2 else 0
+    return f":{number}: is {_shown(found, start)}, the records give {_shown(expected, start)}"
 
 
-def _shown(line: str | None) -> str:
-    return "the end of the file" if line is None else repr(one_line(line, 80))
+def _shown(line: str | None, start: int) -> str:
+    if line is None:
+        return "the end of the file"
+    part = line[start : start + _SHOWN]
+    return repr(f"{'…' if start else ''}{part}{'…' if start + _SHOWN < len(line) else ''}")

@@ -157,7 +157,7 @@ def test_check(roast_bench, records, tmp_path, monkeypatch):
     done = roast_bench(*check)
     assert (done.code, done.out) == (1, "")
     (line,) = done.err.splitlines()
-    assert line.startswith("roast-bench: out/LEADERBOARD.md:9: is '| ")
+    assert line.startswith("roast-bench: out/LEADERBOARD.md:9: is '")
     assert line.endswith(f"`roast-bench leaderboard {records} --out out --format {FORMATS}` writes it anew.")
     assert files(Path("out")) == before
     done = roast_bench(*check, "--json")

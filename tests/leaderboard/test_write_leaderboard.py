@@ -185,6 +185,17 @@ def test_the_first_difference(record_factory: RecordFactory, write_record: Recor
     assert first_difference(files, out) == f"{path}:3: is 'more', the records give ''"
     path.write_text(whole[:-1], encoding="utf-8")
     assert first_difference(files, out) == f"{path}:3: is the end of the file, the records give ''"
+    last = whole.rstrip("\n")[-1]
+    path.write_text(whole.replace(f"{last}\n", "#\n"), encoding="utf-8")
+    found = str(first_difference(files, out)).partition(": is ")[2].split(", the records give ")
+    assert len(found) == 2
+    assert found[0].startswith("'…")
+    assert found[0].endswith("#'")
+    assert found[1] == f"{found[0][:-2]}{last}'"
+    path.write_bytes(whole.replace("\n", "\r\n").encode())
+    assert str(first_difference(files, out)).startswith(f"{path}: its lines end in a carriage return")
+    path.write_bytes(whole.replace("minilm", "mini\0lm").encode().replace(b"\0", b"\xff"))
+    assert str(first_difference(files, out)).startswith(f"{path}:2: is 'sentiment,mini\\\\xfflm,")
     path.write_bytes(whole.encode())
     (picture,) = out.glob("pictures/cost-*.png")
     picture.write_bytes(b"\x89PNG\xfe")
