@@ -30,7 +30,8 @@ def find(kind: str, name: str, known: Mapping[str, T]) -> T:
 def nearest(name: str, known: Iterable[str]) -> str:
     """What to say of a name that is not known: the closest one, and all there are (up to twenty)."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    guess = f"did you mean {close[0]!r}? " if close else ""
+    folded = {other.casefold(): other for other in names}  # papers write RoAST and FreeLB
+    close = difflib.get_close_matches(name.casefold(), folded, n=1)
+    guess = f"did you mean {folded[close[0]]!r}? " if close else ""
     listed = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
     return f"{guess}There is: {listed or 'none'}."

@@ -95,6 +95,8 @@ def test_filters_change_no_number(roast_bench, records, tmp_path):
         (["--task", "review"], ["unknown task 'review'; did you mean 'reviews'?"]),
         (["--backbone", "minilmm"], ["unknown backbone 'minilmm'; did you mean 'minilm'?"]),
         (["--methods", "vanilla,roats"], ["unknown method 'roats'; did you mean 'roast'?"]),
+        (["--methods", "RoAST"], ["unknown method 'RoAST'; did you mean 'roast'?"]),
+        (["--format", "CSV"], ["unknown format 'CSV'; did you mean 'csv'?"]),
         (["--methods", ","], ["--methods: names nothing"]),
         (["--sort", "acc_on"], ["--sort: no table has a column 'acc_on'; did you mean 'acc_in'?"]),
         (["--sort", "acc"], ["'acc' is in several headings: acc_in; acc_shift; acc_adv"]),
