@@ -9,6 +9,9 @@ from dataclasses import replace
 from leaderboard.record import Record, Training
 from leaderboard.table import Row
 
+_LARGEST = 1e6
+"""A larger multiple is nobody's measurement, and is unknown."""
+
 
 def with_cost(rows: Sequence[Row], baseline: str) -> tuple[list[Row], list[str]]:
     """The rows with their training time over the baseline's, seed by seed, averaged.
@@ -45,7 +48,10 @@ def _cost(row: Row, reference: dict[int, Record]) -> float | None:
         time, other_time = _time(record), _time(other)
         if time is None or not other_time:
             return None
-        shares.append(time / other_time)
+        share = time / other_time
+        if share > _LARGEST:
+            return None
+        shares.append(share)
     return statistics.fmean(shares) if shares else None
 
 

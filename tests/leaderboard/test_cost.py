@@ -86,3 +86,13 @@ def test_a_vanilla_that_took_no_time_is_no_measure(record_factory: Callable[...,
     ]
     (table,) = aggregate(records).tables
     assert costs(table) == {"vanilla": None, "roast": None}
+
+
+def test_a_multiple_that_nobody_measured_is_unknown(record_factory: Callable[..., Record]) -> None:
+    records = [
+        record_factory("vanilla", training=trained(1e-300, 1e-300)),
+        record_factory("roast", training=trained(1e300, 1e300)),
+        record_factory("sam", training=trained(1.0, 1.0)),
+    ]
+    (table,) = aggregate(records).tables
+    assert costs(table) == {"vanilla": 1.0, "roast": None, "sam": None}
