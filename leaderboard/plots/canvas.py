@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from leaderboard.layout import INCOMPLETE, SELECTED_ON_REPORTED, label_of
 from leaderboard.table import Row, Table
 
 DOTS_PER_INCH = 150
@@ -27,6 +28,10 @@ GREY = "#666666"
 LIGHT_GREY = "#e6e6e6"
 
 _LABEL_LIMIT = 36
+
+_TITLE_SIZE = 11
+_TITLE_LETTER = 0.094
+"""Inches of a letter of that size, a little more than usual."""
 
 
 @contextmanager
@@ -77,8 +82,11 @@ def title_of(table: Table, what: str) -> str:
 
 def place_title(figure: Figure, table: Table, what: str) -> None:
     """The title in the upper left corner, with a word on rows that are left out."""
-    _, height = figure.get_size_inches()
-    place_text(figure, 0.1, height - 0.12, title_of(table, what), va="top", weight="bold", size=11)
+    width, height = figure.get_size_inches()
+    title = title_of(table, what)
+    # Smaller where the names are long, as those of backbones from the hub are.
+    size = _TITLE_SIZE * min(1.0, (width - 0.2) / (_TITLE_LETTER * len(title)))
+    place_text(figure, 0.1, height - 0.12, title, va="top", weight="bold", size=size)
     if len(table.rows) > MOST_ROWS:
         said = f"the first {MOST_ROWS} of {len(table.rows):,} rows"
         place_text(figure, 0.1, height - 0.32, said, va="top", color=GREY, size=8)
@@ -92,6 +100,20 @@ def shown_rows(table: Table) -> tuple[Row, ...]:
 def cut(text: str, limit: int = _LABEL_LIMIT) -> str:
     """The text, or its beginning where it is long."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def label_in_picture(row: Row, limit: int = _LABEL_LIMIT) -> str:
+    """The row's label, cut where it is long, with its marks."""
+    return cut(row.label, limit) + label_of(row)[len(row.label) :]
+
+
+def marks_in_words(rows: Iterable[Row]) -> list[str]:
+    """What the marks of the labels mean, of those there are."""
+    rows = list(rows)
+    reported = (
+        [f"{SELECTED_ON_REPORTED} epoch chosen on a reported set"] if any(r.selected_on_reported for r in rows) else []
+    )
+    return reported + ([f"{INCOMPLETE} incomplete, not ranked"] if any(r.incomplete for r in rows) else [])
 
 
 def left_margin(labels: Sequence[str]) -> float:

@@ -6,10 +6,19 @@ import math
 
 from matplotlib.figure import Figure
 
-from leaderboard.plots.canvas import GREY, LIGHT_GREY, blank, cut, place_text, place_title, shown_rows
+from leaderboard.plots.canvas import (
+    GREY,
+    LIGHT_GREY,
+    blank,
+    label_in_picture,
+    marks_in_words,
+    place_text,
+    place_title,
+    shown_rows,
+)
 from leaderboard.plots.palette import looks
 from leaderboard.plots.pareto import pareto_front
-from leaderboard.table import Table
+from leaderboard.table import Row, Table
 
 _WIDTH, _HEIGHT = 7.2, 4.8  # inches
 
@@ -31,12 +40,13 @@ def draw_cost(table: Table) -> Figure | None:
     axes = figure.add_axes((0.11, 0.16, 0.86, 0.72))
     look = looks(table.rows)
     points = [(cost, delta) for _, cost, delta in known]
-    front = [points[position] for position in pareto_front(points)]
+    ranked = [(cost, delta) for row, cost, delta in known if not row.incomplete]
+    front = [ranked[position] for position in pareto_front(ranked)]
     axes.plot([x for x, _ in front], [y for _, y in front], color="#999999", linewidth=1.2, zorder=1)
     axes.axhline(0, color=LIGHT_GREY, linewidth=0.8, zorder=0)
     for row, cost, delta in known:
         own = look[row.label]
-        on_front = (cost, delta) in front
+        on_front = _is_on(front, row, cost, delta)
         axes.scatter(
             [cost], [delta], s=55, color=own.colour, marker=own.marker, zorder=3, alpha=1.0 if on_front else 0.55
         )
@@ -47,10 +57,16 @@ def draw_cost(table: Table) -> Figure | None:
     axes.margins(y=0.12)
     axes.spines[["top", "right"]].set_visible(False)
     figure.draw_without_rendering()  # so that the places of the dots in inches are known
-    _label(figure, axes, [(cut(row.label, 28), cost, delta, (cost, delta) in front) for row, cost, delta in known])
-    said = "Bold, joined by the line: no other method is both better and cheaper."
+    labels = [(label_in_picture(row, 28), cost, delta, _is_on(front, row, cost, delta)) for row, cost, delta in known]
+    _label(figure, axes, labels)
+    marks = "".join(f" {said}." for said in marks_in_words(row for row, *_ in known))
+    said = f"Bold, joined by the line: no other method is both better and cheaper.{marks}"
     place_text(figure, 0.1, 0.12, said, va="bottom", size=8, color=GREY)
     return figure
+
+
+def _is_on(front: list[tuple[float, float]], row: Row, cost: float, delta: float) -> bool:
+    return (cost, delta) in front and not row.incomplete
 
 
 def _label(figure: Figure, axes: object, points: list[tuple[str, float, float, bool]]) -> None:
@@ -59,11 +75,14 @@ def _label(figure: Figure, axes: object, points: list[tuple[str, float, float, b
     taken: list[tuple[float, float, float]] = []
     for label, cost, delta, on_front in sorted(points, key=lambda point: (-point[2], point[1], point[0])):
         x, y = to_inches.transform(axes.transData.transform((cost, delta)))  # type: ignore[attr-defined]
-        x += 0.1
         length = 0.075 * len(label)
-        while any(abs(y - other) < 0.15 and x < right and left < x + length for left, right, other in taken):
+        is_left = x + 0.1 + length > _WIDTH
+        left, right = (x - 0.1 - length, x - 0.1) if is_left else (x + 0.1, x + 0.1 + length)
+        while any(abs(y - other) < 0.15 and left < end and start < right for start, end, other in taken):
             y -= 0.03
         if not math.isfinite(y):
             continue
-        taken.append((x, x + length, y))
-        place_text(figure, x, y, label, va="center", weight="bold" if on_front else "normal", size=8.5, zorder=4)
+        taken.append((left, right, y))
+        weight = "bold" if on_front else "normal"
+        at, side = (right, "right") if is_left else (left, "left")
+        place_text(figure, at, y, label, va="center", ha=side, weight=weight, size=8.5, zorder=4)

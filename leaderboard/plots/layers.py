@@ -9,7 +9,15 @@ from collections.abc import Callable, Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from leaderboard.plots.canvas import GREY, blank, cut, place_text, place_title, shown_rows
+from leaderboard.plots.canvas import (
+    GREY,
+    blank,
+    label_in_picture,
+    marks_in_words,
+    place_text,
+    place_title,
+    shown_rows,
+)
 from leaderboard.plots.palette import looks
 from leaderboard.record import Record
 from leaderboard.table import Row, Table
@@ -50,7 +58,7 @@ def draw_kept(table: Table) -> Figure | None:
 def _draw(
     table: Table, layers_of: Callable[[Record], Layers | None], *, first: int, what: str, up: str, said: str
 ) -> Figure | None:
-    curves = {row.label: curve for row in shown_rows(table) if (curve := _over_seeds(row, layers_of)) is not None}
+    curves = [(row, curve) for row in shown_rows(table) if (curve := _over_seeds(row, layers_of)) is not None]
     if not curves:
         return None
     figure = blank(7.6, 4.4)
@@ -58,8 +66,8 @@ def _draw(
     axes = figure.add_axes((0.09, 0.17, 0.6, 0.71))
     look = looks(table.rows)
     several = False
-    for label, curve in curves.items():
-        own = look[label]
+    for row, curve in curves:
+        own = look[row.label]
         places = [first + index for index, (mean, _) in enumerate(curve) if mean is not None]
         means = [100 * mean for mean, _ in curve if mean is not None]
         spreads = [100 * spread for mean, spread in curve if mean is not None]
@@ -74,7 +82,7 @@ def _draw(
             markersize=5,
             linewidth=1.3,
             elinewidth=0.8,
-            label=cut(label, 28),
+            label=label_in_picture(row, 28),
         )
     axes.set_ylim(bottom=0)
     axes.set_xlabel("layer", parse_math=False)
@@ -84,7 +92,8 @@ def _draw(
     for text in axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), frameon=False, fontsize=8.5).get_texts():
         text.set_parse_math(False)
     bars = " Bars: ± sample standard deviation over seeds." if several else ""
-    place_text(figure, 0.1, 0.12, said + bars, va="bottom", size=8, color=GREY)
+    marks = "".join(f" {said}." for said in marks_in_words(row for row, _ in curves))
+    place_text(figure, 0.1, 0.12, said + bars + marks, va="bottom", size=8, color=GREY)
     return figure
 
 

@@ -13,13 +13,14 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import nonsingular
 
 from leaderboard.aggregate import BASELINE
-from leaderboard.layout import PARTIAL, UNDEFINED, label_of, partial_mark
+from leaderboard.layout import PARTIAL, UNDEFINED, partial_mark
 from leaderboard.plots.canvas import (
     GREY,
     LIGHT_GREY,
     blank,
-    cut,
+    label_in_picture,
     left_margin,
+    marks_in_words,
     place_lines,
     place_text,
     place_title,
@@ -39,7 +40,7 @@ def draw_perspectives(table: Table) -> Figure:
     """Dots are means, bars ± one sample standard deviation over seeds, the dashed line is vanilla."""
     rows = shown_rows(table)
     columns = [column for column in table.columns if column.key in PERSPECTIVES]
-    labels = [cut(label_of(row)) for row in rows]
+    labels = [label_in_picture(row) for row in rows]
     headings = [_heading(column) for column in columns]
 
     # Laid out by hand in inches: the automatic layouts measure every text again and again, and move with its length.
@@ -146,6 +147,7 @@ def _key(figure: Figure, table: Table, rows: Sequence[Row], bottom: float) -> No
     ]
     if any(value.deviation is not None for row in rows for value in row.values.values()):
         handles.append(Line2D([], [], color=_METHOD_COLOUR, linewidth=1.4, label="± sample standard deviation"))
-    if any(column.on_part for column in table.columns):
+    if any(column.on_part for column in table.columns if column.key in PERSPECTIVES):
         handles.append(Line2D([], [], linestyle="", label=f"{PARTIAL} on part of the data"))
+    handles += [Line2D([], [], linestyle="", label=said) for said in marks_in_words(rows)]
     figure.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, bottom), ncols=len(handles), frameon=False)

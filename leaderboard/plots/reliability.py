@@ -10,7 +10,9 @@ from leaderboard.plots.canvas import (
     GREY,
     blank,
     cut,
+    label_in_picture,
     left_margin,
+    marks_in_words,
     place_lines,
     place_text,
     place_title,
@@ -42,7 +44,7 @@ def draw_reliability(table: Table) -> Figure | None:
     if not names:
         return None
     rows = tuple(row for row in rows if any((row.label, name) in panels for name in names))
-    labels = [cut(row.label) for row in rows]
+    labels = [label_in_picture(row) for row in rows]
     left = left_margin(labels)
     step = _PANEL + _GAP
     width = max(left + step * len(names) + 0.1, 6.2)
@@ -76,7 +78,7 @@ def draw_reliability(table: Table) -> Figure | None:
     place_lines(figure, frames, color="#bbbbbb", linewidth=0.6)
     place_lines(figure, diagonals, color="#bbbbbb", linewidth=0.8, linestyle="--")
     _draw_bins(figure, dots, gaps)
-    _key(figure, len(all_names) - len(names))
+    _key(figure, len(all_names) - len(names), marks_in_words(rows))
     return figure
 
 
@@ -123,8 +125,9 @@ def _draw_bins(
     )
 
 
-def _key(figure: Figure, left_out: int) -> None:
+def _key(figure: Figure, left_out: int, marks: list[str]) -> None:
     more = f" {left_out} more sets are not shown." if left_out else ""
+    more += "".join(f"\n{said}." for said in marks)
     place_text(
         figure,
         0.1,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 
 import matplotlib
 from matplotlib.colors import TwoSlopeNorm
@@ -11,13 +13,23 @@ from matplotlib.patches import Rectangle
 
 from leaderboard.aggregate import BASELINE
 from leaderboard.detail import scores_of_attacks, scores_of_sets
-from leaderboard.plots.canvas import GREY, blank, cut, left_margin, place_text, place_title, shown_rows
+from leaderboard.plots.canvas import (
+    GREY,
+    blank,
+    cut,
+    label_in_picture,
+    left_margin,
+    marks_in_words,
+    place_text,
+    place_title,
+    shown_rows,
+)
 from leaderboard.table import Row, Table
 
 MOST_COLUMNS = 40
 """Columns of the picture: the first of the records."""
 
-_CELL, _ROW, _BELOW = 0.52, 0.3, 0.55  # inches
+_CELL, _ROW, _BELOW = 0.52, 0.3, 0.7  # inches
 _LETTER, _TILT = 0.078, 40  # inches, degrees
 _PERSPECTIVE_OF = {"in-distribution": "acc_in", "shift": "acc_shift", "adversarial": "acc_adv", "anomaly": "auroc"}
 _ATTACK = "attack"
@@ -43,9 +55,9 @@ def draw_sets(table: Table) -> Figure | None:
     }
     if not differences:
         return None
-    labels = [cut(row.label) for row in rows]
+    labels = [label_in_picture(row) for row in rows]
     left = left_margin(labels)
-    headings = [cut(f"attack {name}" if kind == _ATTACK else f"{name} ({kind})", 34) for kind, name in columns]
+    headings = _headings(columns)
     across_all = [_LETTER * len(text) * math.cos(math.radians(_TILT)) for text in headings]
     width = max(6.4, *(left + _CELL * (at + 0.5) + long + 0.1 for at, long in enumerate(across_all)))
     above = 0.6 + _LETTER * max(map(len, headings)) * math.sin(math.radians(_TILT))
@@ -74,12 +86,20 @@ def draw_sets(table: Table) -> Figure | None:
             ink = "white" if _luminance(colour) < 0.4 else "black"
             place_text(figure, x + _CELL / 2, y + _ROW / 2, _signed(value), ha="center", va="center", size=8, color=ink)
     more = f" {len(all_columns) - len(columns)} more are not shown." if len(all_columns) > len(columns) else ""
+    marks = "".join(f" {said}." for said in marks_in_words(rows))
     said = (
-        "Points of accuracy, of anomalies AUROC, mean over seeds; orange: better than vanilla, violet: worse. "
-        f"Brackets: the perspective.{more}"
+        f"Points of accuracy, of anomalies AUROC, mean over seeds. Brackets: the perspective.{more}\n"
+        f"Orange: better than vanilla, violet: worse.{marks}"
     )
-    place_text(figure, 0.1, 0.15, said, size=8, color=GREY, va="bottom")
+    place_text(figure, 0.1, 0.15, said, size=8, color=GREY, va="bottom", linespacing=1.4)
     return figure
+
+
+def _headings(columns: Sequence[tuple[str, str]]) -> list[str]:
+    """Names of the columns; of attacks without the end of their budget, where that tells none apart."""
+    whole = [f"attack {name}" if kind == _ATTACK else f"{name} ({kind})" for kind, name in columns]
+    times = Counter(cut(text, 34) for text in whole)
+    return [short if times[short := cut(text, 34)] == 1 else cut(text, 80) for text in whole]
 
 
 def _values(row: Row) -> dict[tuple[str, str], float]:

@@ -9,18 +9,21 @@ from itertools import product
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.text import Text
 from sklearn.calibration import calibration_curve
 
 from leaderboard.aggregate import aggregate
 from leaderboard.compact_logits import compact
 from leaderboard.detail import scores_of_sets
 from leaderboard.plots import KINDS, render_pictures
-from leaderboard.plots.canvas import MOST_ROWS
+from leaderboard.plots.canvas import MOST_ROWS, default_style
 from leaderboard.plots.palette import looks
 from leaderboard.plots.pareto import pareto_front
 from leaderboard.plots.reliability_bins import reliability_bins
 from leaderboard.plots.sets import draw_sets
-from leaderboard.record import EvaluatedSet, ParameterDeviation, Record, Score, Training
+from leaderboard.record import AttackResult, EvaluatedSet, ParameterDeviation, Record, Score, Training
 from leaderboard.table import Table
 
 RecordFactory = Callable[..., Record]
@@ -212,3 +215,82 @@ def test_many_rows_are_cut_and_it_is_said(record_factory: RecordFactory) -> None
     records += [record_factory("roast", hyper_parameters={"alpha": number}) for number in range(60)]
     picture = render_pictures(one_table(records), "svg")["perspectives"]
     assert f"the first {MOST_ROWS} of 61 rows".encode() in picture
+
+
+def every_text(figure: Figure) -> list[Text]:
+    """All texts but those of ticks."""
+    figure.draw_without_rendering()
+    texts = list(figure.texts)
+    for legend in figure.findobj(Legend):
+        texts += legend.get_texts()
+    for axes in figure.axes:
+        texts += [axes.xaxis.label, axes.yaxis.label]
+    return [text for text in texts if text.get_text()]
+
+
+@pytest.mark.parametrize("backbone", ["minilm", "sentence-transformers/all-MiniLM-L6-v2"])
+def test_no_text_is_cut_off_by_the_edge(record_factory: RecordFactory, backbone: str) -> None:
+    cells = [("vanilla", 1), ("roast", 1), ("freelb", 2)]
+    records = [whole_record(record_factory, *cell) for cell in cells]
+    content = [json.loads(record.model_dump_json()) for record in records]
+    for item, alpha in product(content[1:2], (0.9, 0.6)):
+        item["configuration"]["resolved"]["hyper_parameters"] = {"alpha": alpha, "consistency_weight": alpha}
+        content.append(json.loads(json.dumps(item)))
+    for item in content:
+        item["cell"].update(backbone=backbone, task="entailment-small")
+    table = one_table([Record.model_validate(item) for item in content])
+    with default_style():
+        for kind, draw in KINDS.items():
+            figure = draw(table)
+            assert figure is not None
+            width = figure.bbox.width
+            for text in every_text(figure):
+                edges = text.get_window_extent()
+                assert edges.x0 >= -1, (kind, text.get_text())
+                assert edges.x1 <= width + 1, (kind, text.get_text())
+
+
+def test_incomplete_rows_are_marked_and_beat_nobody(record_factory: RecordFactory) -> None:
+    cells = [("vanilla", 1), ("vanilla", 2), ("roast", 1), ("roast", 2), ("sam", 1)]
+    table = one_table([whole_record(record_factory, *cell) for cell in cells])
+    rows = [
+        replace(row, cost=cost, delta=delta)
+        for row in table.rows
+        for cost, delta in [{"vanilla": (1.0, 0.0), "roast": (2.0, 3.0), "sam": (0.5, 9.0)}[row.method]]
+    ]
+    with default_style():
+        figures = {kind: draw(replace(table, rows=tuple(rows))) for kind, draw in KINDS.items() if kind != "kept"}
+        for kind, figure in figures.items():
+            assert figure is not None
+            texts = [text.get_text() for text in every_text(figure)]
+            assert "sam‡" in texts, kind
+            assert any("‡ incomplete, not ranked" in text for text in texts), kind
+    assert figures["cost"] is not None
+    bold = {text.get_text() for text in every_text(figures["cost"]) if text.get_weight() == "bold"}
+    assert {"vanilla", "roast"} <= bold
+    assert "sam‡" not in bold
+
+
+def test_attacks_of_other_budgets_have_other_headings(
+    record_factory: RecordFactory, attack_factory: Callable[..., AttackResult]
+) -> None:
+    attacks = tuple(attack_factory(max_queries=queries) for queries in (50, 500))
+    records = [
+        whole_record(record_factory, method, 1).model_copy(update={"attacks": attacks})
+        for method in ("vanilla", "roast")
+    ]
+    with default_style():
+        figure = draw_sets(one_table(records))
+        assert figure is not None
+        headings = [text.get_text() for text in every_text(figure) if text.get_text().startswith("attack ")]
+    assert len(set(headings)) == 2
+
+
+def test_the_star_is_explained_where_it_is_shown(
+    record_factory: RecordFactory, attack_factory: Callable[..., AttackResult]
+) -> None:
+    attacks = (attack_factory(examples=10), attack_factory(examples=20))
+    records = [record_factory(method, attacks=attacks) for method in ("vanilla", "roast")]
+    table = one_table(records)
+    assert any(column.on_part for column in table.columns)
+    assert "on part of the data" not in render_pictures(table, "svg")["perspectives"].decode()
