@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
 
 from benchmark.file_digest import sha256_of
+from leaderboard.checksum import CHECKSUM, checksum, with_checksum
 from leaderboard.read_bounded import read_bounded
 from leaderboard.record import EvaluatedSet
 from leaderboard.replace_file import replace_file
@@ -50,12 +50,12 @@ class PredictedSets:
     def add(self, name: str, part: Part, evaluated: EvaluatedSet) -> None:
         """Put a set on the disk before returning; its logits are there."""
         self._sets[name] = {"texts": part.sha256, "set": evaluated.model_dump(mode="json")}
-        replace_file(self._path, json.dumps({"model": self._model, "sets": self._sets}).encode())
+        replace_file(self._path, with_checksum({"model": self._model, "sets": self._sets}))
 
     def _read(self) -> dict[str, Any]:
         try:
             content = from_json(read_bounded(self._path))
-            if content["model"] == self._model:
+            if content["model"] == self._model and content[CHECKSUM] == checksum(content):
                 return dict(content["sets"])
         except (OSError, ValueError, KeyError, TypeError):
             pass

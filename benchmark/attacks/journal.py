@@ -11,8 +11,11 @@ from typing import Any, get_args
 
 from benchmark.attacks.outcome import AttackedExample, Outcome
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever what a line holds changes."""
+
+DIGITS = 16
+"""Of a line's checksum."""
 
 TEXTS = ("original_text", "attacked_text")
 WHOLE_NUMBERS = (
@@ -36,10 +39,10 @@ def inputs_hash(inputs: dict[str, Any]) -> str:
 
 
 class Journal:
-    """One file of lines: a header, then an example each.
+    """One file of lines: a header, then an example each, with a checksum.
 
-    A line counts once it is whole; what a crash left of a last one is cut off. Examples of other inputs than the
-    present ones are dropped with the first example added.
+    A line counts once it is whole; what a crash left of a last one is cut off, and so is all from a changed one on.
+    Examples of other inputs than the present ones are dropped with the first example added.
     """
 
     def __init__(self, path: Path, inputs: str) -> None:
@@ -56,7 +59,7 @@ class Journal:
 
     def add(self, example: AttackedExample) -> None:
         """Put an example on the disk before returning."""
-        line = json.dumps(dataclasses.asdict(example)).encode() + b"\n"
+        line = sealed(json.dumps(dataclasses.asdict(example)).encode())
         if not self._kept:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.write_bytes(b"")
@@ -91,11 +94,17 @@ class Journal:
         return tuple(found)
 
 
+def sealed(content: bytes) -> bytes:
+    """A line that holds the content, which has no line ends."""
+    return hashlib.sha256(content).hexdigest()[:DIGITS].encode() + b" " + content + b"\n"
+
+
 def _example(line: bytes) -> AttackedExample | None:
-    if not line.endswith(b"\n"):
+    content = line[DIGITS + 1 : -1]
+    if line != sealed(content):
         return None
     try:
-        fields = json.loads(line)  # and no stricter parser: a text may hold half of a character
+        fields = json.loads(content)  # and no stricter parser: a text may hold half of a character
         for name in TEXTS:
             if isinstance(fields[name], list):
                 fields[name] = tuple(fields[name])

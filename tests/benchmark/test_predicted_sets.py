@@ -60,6 +60,15 @@ def test_a_changed_list_is_begun_again(tmp_path, stored, part, content):
     assert json.loads((tmp_path / "logits" / PREDICTED_FILE).read_bytes())["model"] == "model"
 
 
+@pytest.mark.parametrize("change", [(b'"rows": 2', b'"rows": 3'), (b'"truncated": 1', b'"truncated": 0')])
+def test_a_changed_figure_is_predicted_again(tmp_path, stored, part, change):
+    path = tmp_path / "logits" / PREDICTED_FILE
+    content = path.read_bytes()
+    assert change[0] in content
+    path.write_bytes(content.replace(*change))
+    assert PredictedSets(tmp_path, "model").find("test", part) is None
+
+
 def test_the_fingerprint_of_a_predictor_is_of_all_that_logits_depend_on(tiny_backbone):
     import torch
 

@@ -530,7 +530,7 @@ def tables(draw: st.DrawFn) -> tuple[str, bytes]:
 
 def check_own_files(box: Path, content: bytes) -> None:
     """A mirror's manifest, an attack's result and journal, and the description of a model."""
-    from benchmark.attacks.journal import Journal
+    from benchmark.attacks.journal import Journal, sealed
     from benchmark.backbones import in_folder
     from benchmark.checkpoint_attack import RESULT_FILE, _earlier_result
     from benchmark.data.check_mirror import check_mirror
@@ -544,7 +544,7 @@ def check_own_files(box: Path, content: bytes) -> None:
         (box / name).write_bytes(content)
     journal = box / "a.partial.jsonl"
     fresh = Journal(journal, "inputs")
-    journal.write_bytes(fresh._header + content + b"\n")
+    journal.write_bytes(fresh._header + sealed(content))
     assert all(isinstance(example.queries, int) for example in Journal(journal, "inputs").finished)
     check_mirror(box)
     for read in (

@@ -42,6 +42,16 @@ def test_cut_off_anywhere_it_holds_the_whole_lines_and_goes_on(tmp_path: Path) -
         assert path.read_bytes() == whole
 
 
+def test_a_changed_line_and_those_after_it_are_attacked_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.partial.jsonl"
+    whole = written(path)
+    for place in range(whole.index(b"\n") + 1, len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        journal = Journal(path, "x")
+        assert len(journal.finished) == whole[:place].count(b"\n") - 1
+        assert list(journal.finished) == EXAMPLES[: len(journal.finished)]
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\n", b"[]\n{}\n", b"\n\n"])
 def test_what_is_no_journal_starts_anew(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.partial.jsonl"
