@@ -189,7 +189,7 @@ def leave_record(
     except Exception as error:
         record = _failure(cell, started, error, processes)
         content = serialised(record)
-        reporter.say(f"  failed: {type(error).__name__}: {' '.join(_readable(str(error), LONGEST_MESSAGE).split())}")
+        reporter.say(f"  failed: {in_one_line(failure_of(error))}")
     path = out / cell.record_path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -231,12 +231,21 @@ def _compact_size(item: EvaluatedSet) -> int:
 def _failure(cell: Planned, started: str, error: Exception, processes: int) -> Record:
     from benchmark.cell import origin
 
-    failure = Failure(
+    return Record(status="failed", failure=failure_of(error), **origin(cell, started, processes))
+
+
+def failure_of(error: Exception) -> Failure:
+    """What a record says of an error that is being handled."""
+    return Failure(
         kind=type(error).__name__,
         message=_readable(str(error), LONGEST_MESSAGE),
         traceback=_readable(traceback.format_exc(), LONGEST_TRACEBACK),
     )
-    return Record(status="failed", failure=failure, **origin(cell, started, processes))
+
+
+def in_one_line(failure: Failure) -> str:
+    """A failure for people."""
+    return f"{failure.kind}: {' '.join(failure.message.split())}"
 
 
 def _readable(text: str, longest: int) -> str:

@@ -6,7 +6,6 @@ import datetime
 import os
 import shutil
 import time
-import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +17,12 @@ from benchmark.execution import AS_USUAL
 from benchmark.plan import Cell
 from benchmark.processes import ONE_PROCESS, Work
 from benchmark.progress import Reporter
+from benchmark.run import failure_of, in_one_line
 from benchmark.training_checkpoints import checkpoint_folder, checkpoint_folders, last_whole_checkpoint
 from benchmark.tuning.trial import FAILED_FILE, TRIAL_FILE, FailedTrial, Outcome, Trial, read_failed, read_trial
 from benchmark.work_lock import work_lock
 from leaderboard.checksum import with_checksum
-from leaderboard.record import DataFingerprint, Failure
+from leaderboard.record import DataFingerprint
 from leaderboard.replace_file import remove_unfinished, replace_file
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Trials:
             remove_unfinished(folder, below=False)
             trial = self._fine_tuned(cell, folder, started)
         except Exception as error:
-            self._reporter.say(f"  failed: {type(error).__name__}: {' '.join(str(error).split())}")
+            self._reporter.say(f"  failed: {in_one_line(failure_of(error))}")
             return self._failed(cell, folder, started, error)
         (folder / FAILED_FILE).unlink(missing_ok=True)
         for checkpoints in checkpoint_folders(folder):
@@ -156,7 +156,7 @@ class Trials:
             method=cell.method_name,
             hyper_parameters=dict(cell.hyper_parameters),
             seed=cell.seed,
-            failure=Failure(kind=type(error).__name__, message=str(error), traceback=traceback.format_exc()),
+            failure=failure_of(error),
             **facts,
         )
         content = with_checksum(failed.model_dump(mode="json"))

@@ -298,6 +298,25 @@ def test_a_combination_that_failed_with_one_seed_is_never_chosen(
     assert [row["selection accuracy after each epoch, %"] for row in trial_rows[2:4]] == ["failed", "**90.00** 89.00"]
 
 
+@pytest.mark.parametrize("message", ["a file \udcff of mine", "x" * 17_000_000], ids=["half a character", "long"])
+def test_an_error_that_no_file_can_hold_as_it_is_fails_its_combination_alone(
+    tune: Tune, trainings: Trainings, tmp_path: Path, message: str
+) -> None:
+    def accuracy(values: Mapping[str, Any], seed: int) -> float:
+        if values["alpha"] == 0.9:
+            raise RuntimeError(message)
+        return 100 * values["alpha"]
+
+    trainings.accuracy = accuracy
+    for _ in range(2):
+        done = tune("--grid", "alpha=0.5,0.9")
+        assert done.code == 1
+        assert "Traceback" not in done.err
+        assert "set aside" not in done.err
+        assert len(done.err) < 10_000
+        assert _content(tmp_path)["chosen"] == {"alpha": 0.5}
+
+
 @pytest.mark.parametrize(("grid", "many"), [("alpha=0.5", "the only combination"), ("alpha=0.5,0.9", "all 2 comb")])
 @pytest.mark.parametrize("search", ["grid", "coordinate"])
 def test_when_all_fail_one_line_says_so(
