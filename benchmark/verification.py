@@ -29,6 +29,9 @@ CIRCUMSTANCES = ("code", "packages", "machine")
 LOGITS = ("logits", "logits_sha256")
 """Fields of an evaluation set that `compare_logits` sees to."""
 
+MOST_THREADS = 1_024
+"""More than any processor has; somebody else's record could ask for so many that the machine stands still."""
+
 NOT_OF_AN_ATTACK = {"seconds", "texts", "texts_sha256"}
 """Fields of an attack that are its time, or that `compare_texts` sees to."""
 
@@ -94,8 +97,16 @@ def run_again(
     What an earlier rerun left in the folder is gone on with, as `run` does.
 
     Raises:
-        UserError: the folder is the record's own, or the cell cannot be run.
+        UserError: the folder is the record's own, a file name in the record leads out of its folder, it names an absurd
+            number of threads, or the cell cannot be run.
     """
+    for name in (*(item.logits for item in record.evaluation_sets.values()), *(item.texts for item in record.attacks)):
+        _beside(record_path.parent, name)  # which would otherwise be refused after the rerun
+    if record.machine.threads > MOST_THREADS:
+        raise UserError(
+            f"{record_path}: machine.threads is {record.machine.threads:,}, and no more than {MOST_THREADS:,} are "
+            "started; verify the record as it was."
+        )
     path = out / cell.record_path
     if path.exists() and path.samefile(record_path):
         raise UserError(f"--out {out}: holds the record itself, which would be compared with itself; name another.")

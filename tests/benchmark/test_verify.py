@@ -424,7 +424,12 @@ def test_mistakes_in_naming_the_record(verify, out, tmp_path):
     assert_one_line(verify(out), "2 below it", str(the_record(out).parent))
 
 
-def test_a_file_name_that_leads_out_of_the_folder_is_refused(verify, out, kept):
+@pytest.fixture
+def nothing_is_run(monkeypatch):
+    monkeypatch.setattr("benchmark.verification.run_cells", lambda *_, **__: pytest.fail("the cell was run"))
+
+
+def test_a_file_name_that_leads_out_of_the_folder_is_refused(verify, out, kept, nothing_is_run):
     path = the_record(out)
 
     def escaping(content):
@@ -432,6 +437,17 @@ def test_a_file_name_that_leads_out_of_the_folder_is_refused(verify, out, kept):
 
     edit(path, escaping)
     assert_one_line(verify(path, "--out", kept), "../../../../secret.npz", "not below")
+
+
+@pytest.mark.parametrize("threads", [3_000, 10**10])
+def test_a_record_does_not_start_thousands_of_threads(verify, out, kept, nothing_is_run, threads):
+    path = the_record(out)
+
+    def many(content):
+        content["machine"]["threads"] = threads
+
+    edit(path, many)
+    assert_one_line(verify(path, "--out", kept), str(path), f"machine.threads is {threads:,}")
 
 
 @pytest.mark.parametrize(
