@@ -27,6 +27,12 @@ RECORD_FILE = "record.json"
 PERSPECTIVES = ("acc_in", "acc_shift", "acc_adv", "ece", "auroc")
 """The five perspectives, in the order of every table."""
 
+MOST = 2**53
+"""Of anything that is counted: larger numbers are no longer exact, and far larger ones no floating-point numbers."""
+
+MOST_SECONDS = 1e11
+"""Three thousand years."""
+
 
 class RecordError(ValueError):
     """A record file that cannot be used; the message names the file, what is wrong and what would be right."""
@@ -43,11 +49,11 @@ class _Part(BaseModel):
 class DataFingerprint(_Part):
     """What was trained on or scored: a row count and a content hash of exactly those rows."""
 
-    rows: int = Field(ge=0, description="rows used")
-    rows_available: int = Field(ge=0, description="rows the source holds after the set's own filters")
+    rows: int = Field(ge=0, le=MOST, description="rows used")
+    rows_available: int = Field(ge=0, le=MOST, description="rows the source holds after the set's own filters")
     sha256: str = Field(description="hash of the texts and labels used, in order")
     partial: bool = Field(description="true where the source itself is a sample of the published data set")
-    truncated: int = Field(default=0, ge=0, description="texts cut at the maximum length")
+    truncated: int = Field(default=0, ge=0, le=MOST, description="texts cut at the maximum length")
     provenance: dict[str, str] = Field(
         default_factory=dict, description="how generated texts came about: model, recipe, seed; part of the hash"
     )
@@ -100,14 +106,19 @@ class AttackResult(_Part):
 
     recipe: str
     evaluation_set: str
-    examples: int = Field(ge=0, description="texts attacked, misclassified ones (skipped by the attack) included")
+    examples: int = Field(
+        ge=0, le=MOST, description="texts attacked, misclassified ones (skipped by the attack) included"
+    )
     max_queries: int | None = Field(description="queries allowed per text; null is unlimited")
     seed: int
-    succeeded: int = Field(ge=0)
-    failed: int = Field(ge=0)
-    skipped: int = Field(ge=0, description="misclassified before the attack: they count as wrong")
+    succeeded: int = Field(ge=0, le=MOST)
+    failed: int = Field(ge=0, le=MOST)
+    skipped: int = Field(ge=0, le=MOST, description="misclassified before the attack: they count as wrong")
     truncated: int = Field(
-        default=0, ge=0, description="attacked texts longer than the maximum length: what was cut plays no part"
+        default=0,
+        ge=0,
+        le=MOST,
+        description="attacked texts longer than the maximum length: what was cut plays no part",
     )
     field: Literal["premise", "hypothesis", "both"] | None = Field(
         default=None, description="which text of a pair was attacked; null for single texts"
@@ -122,8 +133,10 @@ class AttackResult(_Part):
     similarity: Score | None = Field(
         default=None, description="mean cosine of sentence embeddings, original to attacked, over successful attacks"
     )
-    queries: int = Field(ge=0, description="model queries in total")
-    seconds: float = Field(ge=0, description="wall time; of the last part where an interrupted attack was resumed")
+    queries: int = Field(ge=0, le=MOST, description="model queries in total")
+    seconds: float = Field(
+        ge=0, le=MOST_SECONDS, description="wall time; of the last part where an interrupted attack was resumed"
+    )
     held_out: str | None = Field(
         default=None,
         description="base64 of a bit for each text, the first in the highest: still classified rightly under attack",
@@ -167,7 +180,7 @@ class ParameterDeviation(_Part):
 class Training(_Part):
     """How fine-tuning went."""
 
-    steps: int = Field(ge=0)
+    steps: int = Field(ge=0, le=MOST)
     selection: Literal["held-out", "reported"] = Field(
         description="what the kept epoch was chosen on: a slice of the training data, or the reported set"
     )
@@ -177,10 +190,16 @@ class Training(_Part):
     resumed: bool = Field(default=False, description="went on from a checkpoint: times and memory are of the last part")
     method: dict[str, Any] = Field(default_factory=dict, description="what the method reports of itself")
     seconds: float | None = Field(
-        default=None, ge=0, description="wall time of training alone, without evaluations and what interruptions lost"
+        default=None,
+        ge=0,
+        le=MOST_SECONDS,
+        description="wall time of training alone, without evaluations and what interruptions lost",
     )
     processor_seconds: float | None = Field(
-        default=None, ge=0, description="the same as processor time of the (first) process, all its threads together"
+        default=None,
+        ge=0,
+        le=MOST_SECONDS,
+        description="the same as processor time of the (first) process, all its threads together",
     )
     deviation: ParameterDeviation | None = None
 
@@ -223,7 +242,9 @@ class Record(_Part):
     packages: dict[str, str] = Field(description="versions of the packages that shape the result")
     machine: Machine
     started: str = Field(description="UTC, ISO 8601")
-    seconds: dict[str, float] = Field(default_factory=dict, description="wall time of each phase")
+    seconds: dict[str, Annotated[float, Field(ge=0, le=MOST_SECONDS)]] = Field(
+        default_factory=dict, description="wall time of each phase"
+    )
     peak_memory_bytes: int | None = Field(
         default=None,
         description="peak of the process's resident memory, or of what it allocated on a GPU, from the loading of the "

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic_core import from_json
 
+from leaderboard.checksum import with_checksum
 from leaderboard.read_records import MOST_PROBLEMS, UnusableRecordsError, read_records
-from leaderboard.record import AttackResult, Record, RecordError, Score
+from leaderboard.record import AttackResult, DamagedRecordError, Record, RecordError, Score, read_record
 
 RecordFactory = Callable[..., Record]
 RecordWriter = Callable[[Record, Path], Path]
@@ -134,3 +137,26 @@ def test_impossible_scores_of_sets_and_attacks_are_refused(
         write_record(record_factory(**wrong), tmp_path)
         with pytest.raises(RecordError, match=r"(nll is -1\.0, outside 0|similarity is 1\.5, outside -1 to 1 cosine)"):
             read_records([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("training", "steps"), 10**400),
+        (("training_data", "sst2", "rows"), 10**400),
+        (("training_data", "sst2", "rows_available"), 2**60),
+        (("seconds", "fine-tuning"), 1.7e308),
+        (("seconds", "fine-tuning"), -1.0),
+        (("training", "seconds"), 1.7e308),
+    ],
+)
+def test_numbers_that_nothing_can_be_computed_with_are_damage(
+    record_factory: RecordFactory, write_record: RecordWriter, tmp_path: Path, place: tuple[str, ...], value: float
+) -> None:
+    path = write_record(record_factory(), tmp_path)
+    content = from_json(path.read_bytes())
+    *outer, last = place
+    functools.reduce(lambda part, key: part[key], outer, content)[last] = value
+    path.write_bytes(with_checksum(content))
+    with pytest.raises(DamagedRecordError, match=last):
+        read_record(path)
