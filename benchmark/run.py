@@ -124,25 +124,12 @@ def make_writable(folder: Path) -> None:
     Raises:
         UserError: it cannot be made or written.
     """
-    check_name(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise cannot_be_written(folder, error) from None
-
-
-def check_name(folder: Path) -> None:
-    """Refuse an output folder of whose name the libraries that write weights and tokenizers can make nothing.
-
-    Raises:
-        UserError: it is not UTF-8.
-    """
-    try:
-        str(folder).encode()
-    except UnicodeEncodeError:
-        raise UserError(f"output folder {folder}: its name is not UTF-8; name another with --out.") from None
 
 
 def cannot_be_written(folder: Path, error: OSError) -> UserError:

@@ -38,6 +38,9 @@ VERBS = {
 AT_ONCE = ("list", "describe", "leaderboard")
 """Verbs that end before they leave garbage worth collecting."""
 
+RECORDED = ("run", "evaluate", "attack", "tune", "verify")
+"""Verbs that write down what they were asked for."""
+
 INTERRUPTED = 130
 """Exit code that typer makes of an interrupt from the keyboard."""
 
@@ -106,6 +109,8 @@ def _carry_out(words: Sequence[str]) -> None:
         gc.disable()
     try:
         check_verb(words, VERBS)
+        if words and words[0] in RECORDED:
+            _check_encoding(words)
         code = command(words)(standalone_mode=False)
     except UserError as error:
         _fail(str(error))
@@ -124,6 +129,19 @@ def _carry_out(words: Sequence[str]) -> None:
     if code == INTERRUPTED:
         echo("interrupted; run the same command again to go on.", err=True)
     sys.exit(code or 0)
+
+
+def _check_encoding(words: Sequence[str]) -> None:
+    """Refuse names of files that no record can hold, and that libraries which write weights can make nothing of.
+
+    Raises:
+        UserError: one is not UTF-8.
+    """
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{word}: is not UTF-8; rename the file or folder.") from None
 
 
 def _fail(message: str) -> None:

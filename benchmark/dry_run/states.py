@@ -9,7 +9,7 @@ from benchmark.dry_run.estimate import State
 from benchmark.errors import UserError
 from benchmark.finished_cells import damaged_files, refuse_links
 from benchmark.plan import Cell
-from benchmark.run import cannot_be_written, check_name
+from benchmark.run import cannot_be_written
 from leaderboard.record import DamagedRecordError, RecordError, read_record
 
 
@@ -19,7 +19,6 @@ def check_writable(folder: Path) -> None:
     Raises:
         UserError: it cannot be made or written.
     """
-    check_name(folder)
     existing = folder
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent

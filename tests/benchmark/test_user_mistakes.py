@@ -217,10 +217,13 @@ def test_output_folder_without_permission(roast_bench, tiny_run, tmp_path):
     assert_one_line(roast_bench(*tiny_run, "--method", "vanilla"), "cannot be written")
 
 
-@pytest.mark.parametrize("options", [[], ["--plan"]], ids=["run", "plan"])
-def test_an_output_folder_whose_name_is_not_utf8(roast_bench, tiny_run, tmp_path, options):
-    words = [*tiny_run[:-1], os.fsdecode(bytes(tmp_path) + b"/odd\xff")]
-    assert_one_line(roast_bench(*words, "--method", "vanilla", *options), "output folder", "not UTF-8", "--out")
+@pytest.mark.parametrize("option", ["--out", "--eval-set", "--backbone"])
+def test_a_name_that_is_not_utf8_is_refused_before_anything_is_trained(roast_bench, tiny_run, tmp_path, option):
+    path = os.fsdecode(bytes(tmp_path) + b"/odd\xff.csv")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("text,label\n" + "fine film,positive\nbad film,negative\n" * 20)
+    value = f"mine={path}:shift" if option == "--eval-set" else path
+    assert_one_line(roast_bench(*tiny_run, "--method", "vanilla", option, value), "odd<U+DCFF>.csv", "not UTF-8")
 
 
 @pytest.mark.parametrize("options", [[], ["--plan"]], ids=["run", "plan"])
