@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmark.errors import UserError
 from benchmark.submissions.attacked_texts import check_attacks
-from benchmark.submissions.data import check_data, check_data_here
+from benchmark.submissions.data import Loaded, check_data, check_data_here, check_labels_here
 from benchmark.submissions.files import unexpected_files
 from benchmark.submissions.identity import check_identity
 from benchmark.submissions.origin import check_origin
@@ -65,7 +65,7 @@ def check_submission(
     for folder in folders:
         refused |= unexpected_files(folder)
     side_by_side = SideBySide()
-    loaded: dict[str, dict[str, str]] = {}
+    loaded: Loaded = {}
     accepted = []
     for path in records:
         if path not in refused:
@@ -77,6 +77,8 @@ def check_submission(
                 if mirror is not None:
                     check_data_here(submission, mirror, loaded)
                 check_scores(submission, without_logits=without_logits)
+                if mirror is not None:
+                    check_labels_here(submission, mirror, loaded)
                 check_attacks(submission, without_texts=without_logits)
                 check_values(submission)
                 side_by_side.check(submission)

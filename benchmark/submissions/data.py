@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.declared_task import declare_task
 from benchmark.errors import UserError
 from benchmark.file_sets import with_file_sets
 from benchmark.lookup import nearest
+from benchmark.submissions.labels import digest_of_labels, labels_of
 from benchmark.submissions.problem import Problem
 from benchmark.submissions.submission import Submission
 from leaderboard.record import DataFingerprint, Record
-from tasks import DataError, Task
-from tasks.loading import load_evaluation, load_training
+from tasks import DataError
+from tasks.loading import LoadedEvaluation, Part, load_evaluation, load_task
+
+
+@dataclass(frozen=True)
+class DataHere:
+    """What a mirror says of one set, or of one part of the training data."""
+
+    fingerprint: DataFingerprint
+    labels: str | None
+    """Their digest; None where it has none."""
+
+
+Loaded = dict[str, dict[str, DataHere]]
+"""Which data → set or part → what was found; filled as records ask for them."""
 
 
 def check_data(submission: Submission) -> None:
@@ -47,46 +62,80 @@ def check_data(submission: Submission) -> None:
         _check_rows(f"training_data.{name}", trained_on)
 
 
-def check_data_here(submission: Submission, mirror: Path, loaded: dict[str, dict[str, str]]) -> None:
-    """The fingerprints are those of the same texts taken from a mirror.
+def check_data_here(submission: Submission, mirror: Path, loaded: Loaded) -> None:
+    """The fingerprints and counts are those of the same texts taken from a mirror.
 
     Args:
         submission: what to check.
         mirror: the same data that the record was made on.
-        loaded: fingerprints that have been computed; added to.
+        loaded: what has been computed; added to.
 
     Raises:
         Problem: they are not, or the mirror lacks a set.
     """
     record = submission.record
+    here = _data_here(record, mirror, loaded)
+    for where, parts in (("training_data", record.training_data), ("evaluation_sets", record.evaluation_sets)):
+        for name, used in parts.items():
+            if name not in here:
+                raise Problem(f"{where}.{name}: cannot be compared, for {mirror} has no such set")
+            expected = here[name].fingerprint
+            if used.sha256 != expected.sha256:
+                raise Problem(f"the sha256 of {name} is not that of the same texts in {mirror}")
+            for field in ("rows", "rows_available", "partial", "provenance"):
+                said, found = getattr(used, field), getattr(expected, field)
+                if said != found:
+                    raise Problem(f"{where}.{name}.{field} is {said}, in {mirror} it is {found}")
+
+
+def check_labels_here(submission: Submission, mirror: Path, loaded: Loaded) -> None:
+    """The labels that scores were computed with are those of a mirror; arguments and errors as of `check_data_here`."""
+    here = _data_here(submission.record, mirror, loaded)
+    for name in submission.record.evaluation_sets:
+        if digest_of_labels(labels_of(submission, name)) != here[name].labels:
+            raise Problem(f"evaluation_sets.{name}: has other labels beside its logits than the same texts in {mirror}")
+
+
+def _data_here(record: Record, mirror: Path, loaded: Loaded) -> dict[str, DataHere]:
     resolved = record.configuration.resolved
-    sizes = (resolved.get("training", {}).get("train_size"), resolved.get("evaluation", {}).get("evaluation_size"))
-    key = repr((record.cell.task, sizes))
+    train_size = resolved["training"]["train_size"] if record.training_data else None
+    evaluation_size = resolved["evaluation"]["evaluation_size"]
+    selection = record.training.selection if record.training else "held-out"
+    key = repr((record.cell.task, train_size, evaluation_size, selection, bool(record.training_data)))
     if key not in loaded:
         try:
             task = with_file_sets(declare_task(record.cell.task), (), None)
-            loaded[key] = _fingerprints(task, mirror, *sizes)
+            if record.training_data:
+                data = load_task(
+                    task, mirror=mirror, train_size=train_size, evaluation_size=evaluation_size, selection=selection
+                )
+                trained_on = {"train": data.training, "selection": data.selection}
+                loaded[key] = _found(trained_on) | _found_of_sets(data)
+            else:
+                loaded[key] = _found_of_sets(load_evaluation(task, mirror=mirror, evaluation_size=evaluation_size))
         except (UserError, DataError) as error:
             raise Problem(f"its data cannot be had here: {str(error).rstrip('.')}") from None
-    for name, used in {**record.training_data, **record.evaluation_sets}.items():
-        if name not in loaded[key]:
-            raise Problem(f"evaluation_sets.{name}: cannot be compared, for {mirror} has no such set")
-        if used.sha256 != loaded[key][name] and not (name == "selection" and _selected_on_reported(record)):
-            raise Problem(f"the sha256 of {name} is not that of the same texts in {mirror}")
+    return loaded[key]
 
 
-def _fingerprints(task: Task, mirror: Path, train_size: int | None, evaluation_size: int | None) -> dict[str, str]:
-    training = load_training(task, mirror=mirror, train_size=train_size)
-    evaluation = load_evaluation(task, mirror=mirror, evaluation_size=evaluation_size)
+def _found_of_sets(data: LoadedEvaluation) -> dict[str, DataHere]:
+    return _found(dict(data.evaluation))
+
+
+def _found(parts: dict[str, Part]) -> dict[str, DataHere]:
     return {
-        "train": training.training.sha256,
-        "selection": training.selection.sha256,
-        **{name: part.sha256 for name, part in evaluation.evaluation.items()},
+        name: DataHere(
+            DataFingerprint(
+                rows=len(part.examples),
+                rows_available=part.rows_available,
+                sha256=part.sha256,
+                partial=part.partial,
+                provenance=dict(part.provenance),
+            ),
+            digest_of_labels(part.examples.labels),
+        )
+        for name, part in parts.items()
     }
-
-
-def _selected_on_reported(record: Record) -> bool:
-    return record.training is not None and record.training.selection == "reported"
 
 
 def _check_rows(where: str, used: DataFingerprint) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmark.planned import hash_of
+from benchmark.submissions.labels import digest_of_labels, labels_of
 from benchmark.submissions.problem import Problem
 from benchmark.submissions.submission import Submission
 
@@ -11,12 +12,12 @@ class SideBySide:
     """Remembers every record of a submission, to compare the next one with."""
 
     def __init__(self) -> None:
-        self._data: dict[tuple[str, str], tuple[str, str]] = {}
+        self._data: dict[tuple[str, str], tuple[str, str | None, str]] = {}
         self._logits: dict[tuple[str, ...], tuple[str, str]] = {}
         self._cells: dict[str, str] = {}
 
     def check(self, submission: Submission) -> None:
-        """Not twice the same cell, not the logits of another cell, and the same texts as others of its setting.
+        """Not the same cell twice, nor the logits of another, and the texts and labels of others of its setting.
 
         Raises:
             Problem: it is so; the message names the other record.
@@ -33,6 +34,9 @@ class SideBySide:
         resolved = record.configuration.resolved
         setting = hash_of({key: resolved.get(key) for key in ("task", "evaluation", "mirror", "files")})
         for name, used in record.evaluation_sets.items():
-            sha256, first = self._data.setdefault((setting, name), (used.sha256, place))
+            own_labels = digest_of_labels(labels_of(submission, name))
+            sha256, labels, first = self._data.setdefault((setting, name), (used.sha256, own_labels, place))
             if sha256 != used.sha256:
                 raise Problem(f"evaluation_sets.{name}: has other texts than in {first}, under the same settings")
+            if labels != own_labels:
+                raise Problem(f"evaluation_sets.{name}: has other labels beside its logits than in {first}")

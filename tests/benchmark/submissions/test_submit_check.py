@@ -24,13 +24,14 @@ from benchmark.planned import hash_of
 from benchmark.plugins import load_plugin
 from benchmark.progress import Reporter
 from benchmark.publish import CHANGES_FILE
+from benchmark.rescoring import compute_scores
 from benchmark.run import run_cells
 from benchmark.stored_logits import read_logits, store_logits
 from benchmark.submissions.check import Checked, check_submission
 from benchmark.suite import AttackSettings, Suite, TrainingSettings
 from leaderboard.checksum import with_checksum
 from leaderboard.compact_logits import compact
-from leaderboard.record import find_records
+from leaderboard.record import find_records, read_record
 from leaderboard.rendered_files import FORMATS
 from leaderboard.write import write_leaderboard
 
@@ -80,13 +81,15 @@ def first(folder: Path) -> Path:
     return find_records(folder)[0]
 
 
-def check(folder: Path, *, without_logits: bool = False) -> Checked:
-    return check_submission([folder], mirror=None, without_logits=without_logits, on_record=lambda: None)
+def check(folder: Path, *, without_logits: bool = False, mirror: Path | None = None) -> Checked:
+    return check_submission([folder], mirror=mirror, without_logits=without_logits, on_record=lambda: None)
 
 
-def problem_of(folder: Path, path: Path | None = None, **options: bool) -> str:
+def problem_of(
+    folder: Path, path: Path | None = None, *, without_logits: bool = False, mirror: Path | None = None
+) -> str:
     """The only thing found wrong."""
-    ((refused, problem),) = check(folder, **options).refused.items()
+    ((refused, problem),) = check(folder, without_logits=without_logits, mirror=mirror).refused.items()
     assert refused == (path or first(folder))
     return problem
 
@@ -330,6 +333,50 @@ def test_a_copy_under_another_seed(submitted: Path) -> None:
 
     rewrite(two, copied)
     assert "has the very logits of" in problem_of(submitted, two)
+
+
+def forge_labels(path: Path, name: str) -> None:
+    """Let every label of a set be what was predicted, and everything that is computed from them follow."""
+    logits, labels = read_logits(path.parent / "logits" / f"{name}.npz")
+    assert labels is not None
+    forged = tuple(logits.argmax(axis=1).tolist())
+    assert forged != tuple(labels.tolist())
+    digest = store_logits(path.parent / "logits" / f"{name}.npz", logits, forged)
+    packed = compact(logits, forged)
+    assert packed is not None
+    rewrite(
+        path,
+        lambda content: content["evaluation_sets"][name].update(
+            logits_sha256=digest, compact_logits=packed.model_dump()
+        ),
+    )
+    set_scores, scores = compute_scores(read_record(path), path.parent)
+
+    def rescored(content: dict[str, Any]) -> None:
+        content["scores"] = {key: score.model_dump(mode="json") for key, score in scores.items()}
+        content["set_scores"] = {
+            one: {key: score.model_dump(mode="json") for key, score in found.items()}
+            for one, found in set_scores.items()
+        }
+
+    rewrite(path, rescored)
+
+
+def test_labels_that_were_changed_together_with_all_that_follows(submitted: Path, tmp_path: Path) -> None:
+    one, two = find_records(submitted)
+    forge_labels(one, "other")
+    assert "other: has other labels beside its logits than in" in problem_of(submitted, two)
+    shutil.rmtree(two.parent)
+    assert check(submitted).refused == {}, "nothing says what the labels are"
+    assert "has other labels beside its logits than the same texts in" in problem_of(submitted, mirror=tmp_path)
+
+
+def test_counts_are_compared_with_a_mirror(submitted: Path, tmp_path: Path) -> None:
+    assert check(submitted, mirror=tmp_path).refused == {}
+    path = first(submitted)
+    counted = from_json(path.read_bytes())["training_data"]["selection"]["rows_available"]
+    rewrite(path, lambda content: content["training_data"]["selection"].update(rows_available=counted + 1))
+    assert f"training_data.selection.rows_available is {counted + 1}, in" in problem_of(submitted, mirror=tmp_path)
 
 
 def test_the_same_cell_twice(submitted: Path) -> None:
