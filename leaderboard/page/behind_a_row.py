@@ -100,7 +100,7 @@ def _compared(row: Row, table: Table) -> Grid:
 def _comparison(found: Comparison | None) -> tuple[str, str]:
     if found is None:
         return UNDEFINED, UNDEFINED
-    return f"{found.difference:+.2f} [{found.low:+.2f}, {found.high:+.2f}]", f"{found.p:.3f}"
+    return f"{found.difference:+z.2f} [{found.low:+z.2f}, {found.high:+z.2f}]", f"{found.p:.3f}"
 
 
 def _grid(what: str, scores: Mapping[str, Mapping[str, Metric]]) -> Grid:

@@ -194,8 +194,8 @@ def _row(row: Row, shown: Sequence[Entry], table: Table, identity: str) -> Shown
 def _compared(found: Comparison | None) -> str:
     if found is None:
         return ""
-    interval = f"95 % interval {found.low:+.2f} to {found.high:+.2f}"
-    return f"{found.difference:+.2f} against {found.other}, {interval}, p {found.p:.3f}"
+    interval = f"95 % interval {found.low:+z.2f} to {found.high:+z.2f}"
+    return f"{found.difference:+z.2f} against {found.other}, {interval}, p {found.p:.3f}"
 
 
 def _data(table: Table) -> tuple[ShownData, ...]:

@@ -230,6 +230,32 @@ def test_a_phone_scrolls_tables_but_not_the_page(open_page: Callable[..., Any]) 
     assert unfolded["x"] + unfolded["width"] <= PHONE["width"]
 
 
+def test_a_phone_shows_numbers_beside_long_names(open_page: Callable[..., Any]) -> None:
+    page = open_page(viewport=PHONE)
+    page.locator(".panel:visible button.open").first.click()
+    attacks = page.locator("td.unfolded .wide").filter(has_text="Live attacks")
+    number = attacks.locator("tbody td").first.bounding_box()
+    assert number["x"] + number["width"] <= PHONE["width"]
+
+
+def test_paper_takes_every_column_in_dark_ink(open_page: Callable[..., Any]) -> None:
+    page = open_page(viewport={"width": 718, "height": 1000}, color_scheme="dark")  # A4 without its margins
+    page.locator("#theme").click()
+    page.locator("#theme").click()
+    page.emulate_media(media="print", color_scheme="dark")
+    for table in page.locator("table.leaderboard").all():
+        box = table.bounding_box()
+        assert box["x"] + box["width"] <= 718
+    ink = page.locator("body").evaluate("element => getComputedStyle(element).color")
+    assert contrast(ink, "rgb(255, 255, 255)") >= 4.5
+
+
+def test_best_and_marks_are_said_and_not_shown_alone(open_page: Callable[..., Any]) -> None:
+    page = open_page()
+    assert page.locator(".panel:visible tbody td strong").first.inner_text() == "85.50"
+    assert page.locator("span[aria-label]:not([role])").count() == 0
+
+
 def test_without_scripts_everything_is_there(open_page: Callable[..., Any]) -> None:
     page = open_page(java_script_enabled=False)
     for text in ("freelb", "zebra", "71.25", "alpha"):
