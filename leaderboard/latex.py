@@ -12,7 +12,16 @@ from leaderboard.table import Leaderboard, Table
 _BEFORE = (
     "% Made from record files by `roast-bench leaderboard`; edits are overwritten.",
     r"% For \input; needs \usepackage{booktabs} and nothing else, under any engine.",
+    r"% With \usepackage{graphicx}, a table that is wider than the text is scaled to its width.",
 )
+
+_USED_BOX = (
+    r"  \ifdim\wd0>\linewidth",
+    r"    \ifdefined\resizebox\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi",
+    r"  \else\usebox0\fi",
+)
+"""The table, which was typeset first to see how wide it is: three seeds of every perspective and an attack are wider
+than the text of most classes, and what runs off the page is Δ and rank."""
 
 
 def render_latex(leaderboard: Leaderboard) -> str:
@@ -58,15 +67,17 @@ def _table(table: Table) -> str:
         [
             r"\begin{table}",
             r"  \centering\footnotesize\setlength{\tabcolsep}{3pt}",
+            r"  \setlength{\abovecaptionskip}{0pt}\setlength{\belowcaptionskip}{6pt}",
             rf"  \caption{{{escape_latex(caption)}}}",
             rf"  \label{{tab:{slug(table.task)}-{slug(table.backbone)}-{slug(table.setting)}}}",
-            rf"  \begin{{tabular}}{{@{{}}l{'r' * (len(headings) - 2)}l@{{}}}}",
+            rf"  \sbox0{{\begin{{tabular}}{{@{{}}l{'r' * (len(headings) - 2)}l@{{}}}}",
             r"    \toprule",
             f"    {_line(headings)}",
             r"    \midrule",
             *(f"    {_line(row)}" for row in rows),
             r"    \bottomrule",
-            r"  \end{tabular}",
+            r"  \end{tabular}}",
+            *_USED_BOX,
             r"  \par\smallskip",
             r"  \begin{minipage}{\linewidth}\raggedright",
             *(f"    {escape_latex(note)}" for note in notes),

@@ -89,6 +89,30 @@ def test_several_tables_failures_and_nothing(hostile: Leaderboard) -> None:
     assert render_latex(Leaderboard((), ())).endswith("% No cell has finished.\n")
 
 
+def test_a_table_wider_than_the_text_is_scaled(two_methods: Leaderboard, tmp_path: Path) -> None:
+    engine = shutil.which("pdflatex") or shutil.which("lualatex")
+    if engine is None:
+        pytest.skip("no LaTeX engine is installed (Debian: texlive-latex-recommended)")
+    (tmp_path / "wide.tex").write_text(render_latex(two_methods), encoding="ascii")
+    for packages, complaints in (("booktabs", True), ("booktabs,graphicx", False)):
+        (tmp_path / "paper.tex").write_text(
+            rf"\documentclass{{article}}\usepackage{{{packages}}}\setlength{{\textwidth}}{{60mm}}"
+            r"\begin{document}\input{wide}\end{document}",
+            encoding="ascii",
+        )
+        done = subprocess.run(
+            [engine, "-interaction=nonstopmode", "-halt-on-error", "paper.tex"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout[-2000:]
+        assert bool(re.search(r"Overfull \\hbox \(\d{2}", done.stdout)) == complaints
+    assert render_latex(two_methods).index(r"\belowcaptionskip") < render_latex(two_methods).index(r"\caption")
+
+
 def test_a_hostile_text_is_typeset_as_it_is(hostile: Leaderboard, two_methods: Leaderboard, tmp_path: Path) -> None:
     """LaTeX itself reads it, where it is installed, and stops at the first error."""
     engine = shutil.which("pdflatex") or shutil.which("lualatex") or shutil.which("tectonic")
