@@ -27,14 +27,15 @@ def work_lock(name: str, out: Path) -> Iterator[bool]:
         out: the output folder.
 
     Raises:
-        UserError: the lock's file cannot be made or opened.
+        UserError: the lock's file cannot be made or opened, or the file system has no locks.
     """
     from filelock import FileLock, Timeout
 
     folder = out / LOCKS
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / f"{name}.lock")
+        # A file whose mere existence is the lock, filelock's way out, would outlive an owner that is killed.
+        lock = FileLock(folder / f"{name}.lock", fallback_to_soft=False)
         lock.acquire(blocking=False)
     except Timeout:
         yield False

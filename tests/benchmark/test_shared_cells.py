@@ -1,5 +1,6 @@
 """Sharing an output folder: who gets which cell, and what becomes of what others have done."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -62,6 +63,17 @@ def test_a_lock_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / LOCKS).write_text("in the way", encoding="utf-8")
     with pytest.raises(UserError, match="a lock cannot be made there"), work_lock("a", tmp_path):
         pass
+
+
+def test_a_file_system_without_locks_is_refused(tmp_path, monkeypatch):
+    """Not served with a file that would outlive a killed owner."""
+
+    def flock(descriptor, operation):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.raises(UserError, match=r"a lock cannot be made there \(Function not implemented\)"):
+        work_lock("a", tmp_path).__enter__()
 
 
 def test_cells_of_others_come_last_and_are_taken_over_when_they_end(cells, tmp_path):
