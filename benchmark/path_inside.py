@@ -20,6 +20,7 @@ def path_inside(folder: Path, name: str) -> Path | None:
         return None
     path = folder / file
     try:
+        path.exists()  # says so where a name is too long, which resolving a path does not
         return path if path.resolve().is_relative_to(folder.resolve()) else None
     except (OSError, RuntimeError):  # too long, or links in a circle
         return None

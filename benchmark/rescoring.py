@@ -190,8 +190,9 @@ def _predicted_set(name: str, item: EvaluatedSet, folder: Path) -> PredictedSet:
         logits, labels = read_logits(file, item.logits_sha256)
     except UserError as error:
         raise UserError(f"evaluation set {name}: {str(error).removeprefix(f'{folder}/')}") from None
-    if len(logits) != item.rows:
-        raise UserError(f"evaluation set {name}: {item.logits} holds {len(logits):,} rows, the record {item.rows:,}")
+    found = logits.shape[0] if logits.ndim else 0
+    if found != item.rows:
+        raise UserError(f"evaluation set {name}: {item.logits} holds {found:,} rows, the record {item.rows:,}")
     return PredictedSet(Role(item.role), logits, labels, item.projection)
 
 

@@ -52,6 +52,8 @@ def read_logits(path: Path, sha256: str | None = None) -> tuple[NDArray[np.float
         data = read_bounded(path, LONGEST_FILE)
     except OSError as error:
         raise UserError(f"{path}: is not a file of stored logits ({error.strerror}).") from None
+    except MemoryError:
+        raise UserError(f"{path}: is larger than the memory of this machine.") from None
     found = hashlib.sha256(data).hexdigest()
     if sha256 is not None and found != sha256:
         raise UserError(f"{path}: has sha256 {found[:12]}…, the record says {sha256[:12]}…; it is not what was scored.")
