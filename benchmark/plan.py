@@ -51,10 +51,9 @@ class Cell(Planned):
             "evaluation": self.evaluation.model_dump(mode="json"),
             **self.resolved_attacks_and_data(),
         }
-        modules = dict.fromkeys(base.__module__ for base in self.method.__mro__)
-        sources = [plugin_sources[module] for module in modules if module in plugin_sources]
-        if sources:
-            values["method_source"] = ", ".join(sources)
+        source = source_of(self.method)
+        if source:
+            values["method_source"] = source
         return values
 
     @property
@@ -80,6 +79,12 @@ class Cell(Planned):
 
     def __str__(self) -> str:
         return f"{self.task.name} · {self.backbone.name} · {self.method_name} · seed {self.seed}"
+
+
+def source_of(method: type[Method]) -> str | None:
+    """The plug-ins that a method comes from: sha256 of a file, or package and version; None for the benchmark's own."""
+    modules = dict.fromkeys(base.__module__ for base in method.__mro__)
+    return ", ".join(plugin_sources[module] for module in modules if module in plugin_sources) or None
 
 
 def plan(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from benchmark.submissions.submission import Submission
 from leaderboard.record import DataFingerprint, Record
 from tasks import DataError
 from tasks.loading import LoadedEvaluation, Part, load_evaluation, load_task
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,11 @@ def check_data(submission: Submission) -> None:
         if used.role != declared[name].role.value:
             raise Problem(f"evaluation_sets.{name}.role is {used.role}, the task's is {declared[name].role.value}")
         _check_rows(f"evaluation_sets.{name}", used)
+        rows = declared[name].rows
+        if rows is not None and not used.rows_available == rows and not (used.partial and used.rows_available < rows):
+            raise Problem(
+                f"evaluation_sets.{name}.rows_available is {used.rows_available:,}, the task's set has {rows:,}"
+            )
         if declared[name].sha256 not in (None, used.sha256) and not used.partial and not used.sampled:
             raise Problem(f"evaluation_sets.{name}.sha256 is not that of the published set, which the task pins")
     for name in declared:
@@ -59,6 +67,8 @@ def check_data(submission: Submission) -> None:
     if record.in_distribution_test != task.in_distribution_test:
         raise Problem(f"in_distribution_test is {record.in_distribution_test!r}, not {task.in_distribution_test!r}")
     for name, trained_on in record.training_data.items():
+        if name not in ("train", "selection"):
+            raise Problem(f"training_data: has {name!r}, which is neither train nor selection")
         _check_rows(f"training_data.{name}", trained_on)
 
 
@@ -139,6 +149,8 @@ def _found(parts: dict[str, Part]) -> dict[str, DataHere]:
 
 
 def _check_rows(where: str, used: DataFingerprint) -> None:
+    if not _SHA256.fullmatch(used.sha256):
+        raise Problem(f"{where}.sha256 is {used.sha256[:64]!r}, which is no sha256")
     if used.rows > used.rows_available:
         raise Problem(f"{where}: {used.rows:,} rows were used of {used.rows_available:,}")
     if used.truncated > used.rows:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic_core import to_json
+
+from benchmark.backbones import PACKAGED
+from benchmark.checkpoint_evaluation import CHECKPOINTS
 from benchmark.chosen_methods import find_method
 from benchmark.declared_task import declare_task
 from benchmark.errors import UserError
 from benchmark.lookup import nearest
 from benchmark.path_component import path_component
-from benchmark.plan import hyper_parameters
+from benchmark.plan import hyper_parameters, source_of
 from benchmark.planned import hash_of
 from benchmark.submissions.problem import Problem
 from benchmark.submissions.submission import Submission
 from benchmark.suite import EvaluationSettings, TrainingSettings
+from methods.registry import NAME_PATTERN
 
 
 def check_identity(submission: Submission) -> None:
@@ -35,11 +40,44 @@ def check_identity(submission: Submission) -> None:
     for name, value in own.items():
         if resolved.get(name) != value:
             raise Problem(f"cell.{name} is {value!r}, configuration.resolved.{name} {resolved.get(name)!r}")
+    if not 0 <= cell.seed < 2**32:
+        raise Problem(f"cell.seed is {cell.seed}; seeds are 0 to {2**32 - 1}")
     _check_folder(submission)
-    if not submission.is_checkpoint:
-        _check_hyper_parameters(cell.method, cell.task, resolved)
-        _check_settings("training", resolved, TrainingSettings)
-        _check_settings("evaluation", resolved, EvaluationSettings)
+    if submission.is_checkpoint:
+        _check_checkpoint(submission)
+        return
+    _check_backbone(resolved["backbone"])
+    _check_hyper_parameters(cell.method, cell.task, resolved)
+    _check_settings("training", resolved, TrainingSettings)
+    _check_settings("evaluation", resolved, EvaluationSettings)
+
+
+def _check_checkpoint(submission: Submission) -> None:
+    """It is what `evaluate` writes, and not the record of a cell that escapes the checks of one."""
+    record, resolved = submission.record, submission.record.configuration.resolved
+    checkpoint = resolved["checkpoint"]
+    if not isinstance(checkpoint, dict) or not checkpoint.get("identity"):
+        raise Problem("configuration.resolved.checkpoint is missing its identity")
+    if (record.cell.backbone, record.cell.method) != (CHECKPOINTS, checkpoint.get("name")):
+        raise Problem(f"is of checkpoint {checkpoint.get('name')!r}, but in the place of {record.cell.method!r}")
+    if (
+        record.training is not None
+        or record.training_data
+        or {"method", "hyper_parameters", "training"} & set(resolved)
+    ):
+        raise Problem("is of a checkpoint made elsewhere, of whose fine-tuning nothing can be known, but describes it")
+    evaluation = resolved.get("evaluation")
+    if isinstance(evaluation, dict):
+        if type(evaluation.get("max_length")) is not int:
+            raise Problem("configuration.resolved.evaluation: lacks max_length")
+        evaluation = {key: value for key, value in evaluation.items() if key != "max_length"}
+    _check_settings("evaluation", {"evaluation": evaluation}, EvaluationSettings)
+
+
+def _check_backbone(given: dict[str, Any]) -> None:
+    packaged = PACKAGED.get(given["name"])
+    if packaged is not None and given["identity"] != f"sha256:{packaged.weights_sha256}":
+        raise Problem(f"configuration.resolved.backbone is not {given['name']}: its weights have another sha256")
 
 
 def _check_folder(submission: Submission) -> None:
@@ -58,6 +96,8 @@ def _check_hyper_parameters(name: str, task: str, resolved: dict[str, Any]) -> N
     given = resolved.get("hyper_parameters")
     if not isinstance(given, dict):
         raise Problem("configuration.resolved.hyper_parameters is missing; it holds all of the method's")
+    if not all(map(NAME_PATTERN.fullmatch, name.split("+"))):
+        raise Problem(f"cell.method is {name!r}; names are lower-case letters and digits joined by hyphens")
     try:
         canonical, method = find_method(name)
         family = declare_task(task).family
@@ -67,6 +107,12 @@ def _check_hyper_parameters(name: str, task: str, resolved: dict[str, Any]) -> N
         raise Problem(f"cell: {str(error).rstrip('.')}; name their plug-in with --plugin") from None
     if canonical != name:
         raise Problem(f"cell.method is {name!r}, an old or short name of {canonical!r}")
+    source = source_of(method)
+    if resolved.get("method_source") != source:
+        raise Problem(
+            f"cell.method is {name}, made with the plug-in {resolved.get('method_source')!r}, but here it is "
+            + ("part of roast-bench" if source is None else f"that of {source!r}")
+        )
     for key in method.hyper_parameters():
         if key not in given:
             raise Problem(f"configuration.resolved.hyper_parameters: lacks {key} of {name}")
@@ -75,7 +121,7 @@ def _check_hyper_parameters(name: str, task: str, resolved: dict[str, Any]) -> N
     except UserError as error:
         raise Problem(f"configuration.resolved.hyper_parameters: {str(error).rstrip('.')}") from None
     for key, value in resolved_again.items():
-        if given[key] != value:
+        if given[key] != value or isinstance(given[key], bool) != isinstance(value, bool):
             raise Problem(f"configuration.resolved.hyper_parameters.{key} is {given[key]!r}, which means {value!r}")
 
 
@@ -92,7 +138,7 @@ def _check_settings(
         if name not in settings.model_fields:
             raise Problem(f"configuration.resolved.{key}.{name}: {nearest(str(name), settings.model_fields)}")
     try:
-        settings.model_validate(given)
+        settings.model_validate_json(to_json(given), strict=True)
     except ValueError as error:
         first = str(error).splitlines()[1:3]
         raise Problem(f"configuration.resolved.{key}: {' '.join(' '.join(first).split())}") from None
