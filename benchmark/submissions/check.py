@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmark.errors import UserError
 from benchmark.submissions.attacked_texts import check_attacks
 from benchmark.submissions.data import Loaded, check_data, check_data_here, check_labels_here
-from benchmark.submissions.files import unexpected_files
+from benchmark.submissions.files import check_all_named, check_sizes, unexpected_files
 from benchmark.submissions.identity import check_identity
 from benchmark.submissions.origin import check_origin
 from benchmark.submissions.problem import Problem
@@ -76,10 +76,12 @@ def check_submission(
                 check_data(submission)
                 if mirror is not None:
                     check_data_here(submission, mirror, loaded)
+                check_sizes(submission)
                 check_scores(submission, without_logits=without_logits)
                 if mirror is not None:
                     check_labels_here(submission, mirror, loaded)
                 check_attacks(submission, without_texts=without_logits)
+                check_all_named(submission)
                 check_values(submission)
                 side_by_side.check(submission)
                 accepted.append(path)

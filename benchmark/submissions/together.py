@@ -13,7 +13,7 @@ class SideBySide:
 
     def __init__(self) -> None:
         self._data: dict[tuple[str, str], tuple[str, str | None, str]] = {}
-        self._logits: dict[tuple[str, ...], tuple[str, str]] = {}
+        self._logits: dict[str, tuple[str, str]] = {}
         self._cells: dict[str, str] = {}
 
     def check(self, submission: Submission) -> None:
@@ -26,9 +26,13 @@ class SideBySide:
         other = self._cells.setdefault(record.cell.config_hash, place)
         if other != place:
             raise Problem(f"is the same cell as {other}")
-        logits = tuple(str(item.logits_sha256) for item in record.evaluation_sets.values())
+        # Not the files' hashes alone: the same logits can be packed in other ways.
+        logits = {
+            name: item.compact_logits.logits if item.compact_logits else item.logits_sha256
+            for name, item in record.evaluation_sets.items()
+        }
         what = f"{record.cell.method}, seed {record.cell.seed}"
-        before = self._logits.setdefault(logits, (place, what))
+        before = self._logits.setdefault(hash_of(logits), (place, what))
         if before[0] != place and logits:
             raise Problem(f"has the very logits of {before[0]} ({before[1]}), so it is a copy")
         resolved = record.configuration.resolved

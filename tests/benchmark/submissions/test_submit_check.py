@@ -179,6 +179,19 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "too fast": (lambda c: c["training"].update(seconds=1e-9), "training.seconds is 1e-09"),
     "memory": (lambda c: c.update(peak_memory_bytes=-1), "peak_memory_bytes is -1"),
     "seconds": (lambda c: c["seconds"].update(scoring=-1.0), "seconds.scoring is -1.0"),
+    "no sha256": (lambda c: c["evaluation_sets"]["odd"].update(sha256="<b>"), "sha256 is '<b>', which is no sha256"),
+    "training on more": (
+        lambda c: c["training_data"].update({"<b>": c["training_data"]["train"]}),
+        "training_data: has '<b>', which is neither train nor selection",
+    ),
+    "attacked set": (lambda c: c["attacks"][0].update(evaluation_set="other"), "evaluation_set is 'other', configured"),
+    "an attack left out": (lambda c: c.update(attacks=[]), "scores.acc_adv"),
+    "success": (
+        lambda c: c["attacks"][0]["attack_success_rate"].update(value=0.125),
+        "attack_success_rate is 0.125",
+    ),
+    "texts are a folder": (lambda c: c["attacks"][0].update(texts="logits"), "logits cannot be read (Is a directory)"),
+    "texts are long": (lambda c: c["attacks"][0].update(texts="x" * 5_000), "are not below the record's folder"),
     "no training": (lambda c: c.update(training=None), "training is missing"),
 }
 
@@ -197,6 +210,14 @@ def test_the_first_thing_wrong_is_named(submitted: Path, name: str) -> None:
         (lambda r: r["training"].pop("epochs"), "configuration.resolved.training: lacks epochs"),
         (lambda r: r["training"].update(epoch=1), "configuration.resolved.training.epoch: did you mean 'epochs'?"),
         (lambda r: r["training"].update(epochs=0), "greater than or equal to 1"),
+        (lambda r: r["training"].update(batch_size="8"), "batch_size Input should be a valid integer"),
+        (lambda r: r["training"].update(epochs=True), "epochs Input should be a valid integer"),
+        (lambda r: r["training"].update(train_size="32"), "train_size Input should be a valid integer"),
+        (lambda r: r.update(checkpoint="x"), "configuration.resolved.checkpoint is missing its identity"),
+        (lambda r: r.update(checkpoint={"identity": "x", "name": "vanilla"}), "but in the place of 'vanilla'"),
+        (lambda r: r.update(method_source="x"), "made with the plug-in 'x', but here it is part of roast-bench"),
+        (lambda r: r.update(attacks=[]), "attacks: has 1, configured are 0"),
+        (lambda r: r.pop("attacks"), "configuration.resolved.attacks is missing"),
     ],
 )
 def test_a_configuration_that_is_not_whole(submitted: Path, change: Change, expected: str) -> None:
@@ -204,6 +225,36 @@ def test_a_configuration_that_is_not_whole(submitted: Path, change: Change, expe
     rewrite(path, resolved(change))
     moved = path.parent.rename(path.parent.with_name(f"seed-0-{from_json(path.read_bytes())['cell']['config_hash']}"))
     assert expected in problem_of(submitted, moved / "record.json")
+
+
+def moved_to(path: Path, backbone: str, method: str, seed: int) -> Path:
+    """Let the record be one of another cell, in the folder of that."""
+
+    def change(content: dict[str, Any]) -> None:
+        inner = content["configuration"]["resolved"]
+        inner["backbone"]["name"] = content["cell"]["backbone"] = backbone
+        inner["method"] = content["cell"]["method"] = method
+        inner["seed"] = content["cell"]["seed"] = seed
+        content["cell"]["config_hash"] = hash_of(inner)
+
+    rewrite(path, change)
+    cell = from_json(path.read_bytes())["cell"]
+    target = path.parents[3] / backbone / method / f"seed-{seed}-{cell['config_hash']}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return path.parent.rename(target) / "record.json"
+
+
+@pytest.mark.parametrize(
+    ("backbone", "method", "seed", "expected"),
+    [
+        ("tiny-bert", "vanilla", -1, "cell.seed is -1"),
+        ("minilm", "vanilla", 0, "is not minilm: its weights have another sha256"),
+        ("tiny-bert", "v\u0430nilla", 0, "names are lower-case letters and digits"),
+    ],
+)
+def test_a_cell_that_is_none(submitted: Path, backbone: str, method: str, seed: int, expected: str) -> None:
+    moved = moved_to(first(submitted), backbone, method, seed)
+    assert expected in problem_of(submitted, moved)
 
 
 def test_a_changed_byte_and_a_missing_checksum(submitted: Path) -> None:
@@ -268,6 +319,76 @@ def test_a_record_that_is_a_pipe_is_not_waited_for(submitted: Path) -> None:
     assert "named pipe" in problem_of(submitted)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [".locks/run.sh", "pictures/run.exe", "readme.sh", "license.exe", "logits/huge.npz", "tiny/attacks/more.parquet"],
+)
+def test_files_that_only_look_as_if_they_belonged(submitted: Path, name: str) -> None:
+    other = submitted / name
+    other.parent.mkdir(exist_ok=True)
+    other.write_bytes(b"#!/bin/sh")
+    assert "is none of a submission's files" in problem_of(submitted, other)
+
+
+def test_a_link_among_the_locks(submitted: Path) -> None:
+    link = submitted / ".locks" / "a.lock"
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to("/etc/passwd")
+    assert "is a link" in problem_of(submitted, link)
+
+
+def test_logits_that_no_set_has(submitted: Path) -> None:
+    path = first(submitted)
+    shutil.copy(path.parent / "logits" / "other.npz", path.parent / "logits" / "more.npz")
+    assert "logits/more.npz is of no evaluation set" in problem_of(submitted)
+
+
+def test_logits_larger_than_their_rows_are_not_read(submitted: Path) -> None:
+    path = first(submitted)
+    with (path.parent / "logits" / "other.npz").open("r+b") as file:
+        file.truncate(2**32)  # takes no place on the disk
+    assert "logits/other.npz is larger than logits of 30 rows" in problem_of(submitted)
+
+
+def test_attacked_texts_that_are_a_pipe_are_not_waited_for(submitted: Path) -> None:
+    texts = first(submitted).parent / "attacks" / "deepwordbug.parquet"
+    texts.unlink()
+    os.mkfifo(texts)
+    refused = check(submitted).refused
+    assert "named pipe" in refused[texts]
+    assert "cannot be read (it is no regular file)" in refused[first(submitted)]
+
+
+def with_texts(path: Path, outcome: Any) -> None:
+    """Put other attacked texts in the place of a record's, which names their hash."""
+    import hashlib
+
+    import pyarrow
+    import pyarrow.parquet
+
+    packed = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table({"outcome": outcome}), packed)
+    (path.parent / "attacks" / "deepwordbug.parquet").write_bytes(packed.getvalue())
+    digest = hashlib.sha256(packed.getvalue()).hexdigest()
+    rewrite(path, lambda content: content["attacks"][0].update(texts_sha256=digest))
+
+
+def test_outcomes_that_are_no_words(submitted: Path) -> None:
+    with_texts(first(submitted), [["failed"]] * 6)
+    assert "is not a file of attacked texts (it has no words as outcomes)" in problem_of(submitted)
+
+
+def test_outcomes_that_would_fill_the_memory(submitted: Path) -> None:
+    import pyarrow
+
+    long = pyarrow.array(["x" * 2**20])
+    packed = pyarrow.DictionaryArray.from_arrays(pyarrow.array(np.zeros(20_000, np.int32)), long)
+    with_texts(first(submitted), packed)
+    problem = problem_of(submitted)
+    assert "the record" in problem
+    assert len(problem) < 1_000
+
+
 def with_logits(path: Path, data: bytes) -> None:
     """Put other bytes in the place of the logits of set other, as a record that names their hash."""
     import hashlib
@@ -283,7 +404,7 @@ def test_logits_that_would_fill_the_memory(submitted: Path) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file, file.open("logits.npy", "w") as member:
         member.write(header.getvalue())
-        for _ in range(64):
+        for _ in range(2):
             member.write(bytes(2**20))
     with_logits(first(submitted), packed.getvalue())
     assert "logits.npy is compressed" in problem_of(submitted)
@@ -310,6 +431,13 @@ def test_logits_of_fewer_rows(submitted: Path) -> None:
     assert "holds 5 rows, the record 30" in problem_of(submitted)
 
 
+def test_logits_that_are_one_number(submitted: Path) -> None:
+    packed = io.BytesIO()
+    np.savez(packed, logits=np.float32(1))
+    with_logits(first(submitted), packed.getvalue())
+    assert "holds 0 rows, the record 30" in problem_of(submitted)
+
+
 def test_attacked_texts_of_another_kind(submitted: Path) -> None:
     import hashlib
 
@@ -333,6 +461,11 @@ def test_a_copy_under_another_seed(submitted: Path) -> None:
 
     rewrite(two, copied)
     assert "has the very logits of" in problem_of(submitted, two)
+    logits, labels = read_logits(two.parent / "logits" / "other.npz")
+    packed = io.BytesIO()
+    np.savez(packed, labels=labels, logits=logits)
+    with_logits(two, packed.getvalue())
+    assert "has the very logits of" in problem_of(submitted, two), "packed in another way"
 
 
 def forge_labels(path: Path, name: str) -> None:
