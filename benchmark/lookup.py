@@ -32,6 +32,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     folded = {other.casefold(): other for other in names}  # papers write RoAST and FreeLB
     close = difflib.get_close_matches(name.casefold(), folded, n=1)
-    guess = f"did you mean {folded[close[0]]!r}? " if close else ""
+    guess = f"did you mean {folded[close[0]]!r}? There is" if close else "there is"
     listed = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
-    return f"{guess}There is: {listed or 'none'}."
+    return f"{guess}: {listed or 'none'}."

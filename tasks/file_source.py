@@ -137,10 +137,8 @@ class FileSource:
     def _check_column(self, table: TableFile, use: str, name: str) -> None:
         if name not in table.columns:
             close = difflib.get_close_matches(name, table.columns, n=1)
-            guess = f" did you mean {close[0]!r}?" if close else ""
-            raise DataError(
-                f"{self.path}: has no column {name!r} ({use}={name});{guess} There is {_listed(table.columns)}."
-            )
+            guess = f"did you mean {close[0]!r}? There is" if close else "there is"
+            raise DataError(f"{self.path}: has no column {name!r} ({use}={name}); {guess} {_listed(table.columns)}.")
 
     def _texts(self, table: TableFile, column: str) -> Sequence[str]:
         texts = texts_of(table.columns[column], range(table.rows), column, str(self.path))

@@ -171,7 +171,7 @@ def test_a_set_that_differs_between_tasks(show):
     ("arguments", "parts"),
     [
         (["tset"], ["unknown set 'tset'", "did you mean 'test'?"]),
-        (["odd", "--task", "second"], ["unknown set 'odd'", "There is: different, same, test, training."]),
+        (["odd", "--task", "second"], ["unknown set 'odd'", "there is: different, same, test, training."]),
         (["test", "--task", "thrid"], ["unknown task 'thrid'"]),
         (["gone"], ["first/gone: not made yet."]),
         (["broken"], ["first/broken: x.csv: row 3, column 'text' has no text."]),

@@ -145,7 +145,7 @@ def test_a_named_text_column_is_never_the_label(tmp_path: Path) -> None:
         ("words,label", {}, "there is 'words', 'label'."),
         ("text,stars", {}, "has no column of labels, such as label; name it, label=…; there is 'text', 'stars'."),
         ("text,label", {"text": "txet"}, "has no column 'txet' (text=txet); did you mean 'text'? There is 'text',"),
-        ("text,label", {"label": "stars"}, "has no column 'stars' (label=stars); There is 'text', 'label'."),
+        ("text,label", {"label": "stars"}, "has no column 'stars' (label=stars); there is 'text', 'label'."),
         ("text,label", {"text": "text", "second_text": "b"}, "has no column 'b' (second_text=b);"),
         ("text,text,label", {}, "has 2 columns 'text'; rename or remove all but one."),
     ],

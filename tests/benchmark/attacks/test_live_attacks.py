@@ -230,7 +230,7 @@ def test_a_set_that_cannot_be_attacked_is_refused() -> None:
         ("othr", {}, "did you mean 'other'"),
         ("two-class", {}, "fewer classes"),
         ("odd", {}, "anomaly has no labels"),
-        ("other", {"other": "the mirror has no file x."}, "missing: the mirror has no file x; There is: test"),
+        ("other", {"other": "the mirror has no file x."}, "missing: the mirror has no file x; there is: test"),
     ):
         with pytest.raises(UserError, match=message) as refused:
             check_attacks(settings(target), task, missing)
