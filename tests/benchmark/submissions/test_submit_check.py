@@ -178,7 +178,7 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "epochs": (lambda c: c["training"].update(selection_accuracy=[50.0]), "has 1 values, for 2 epochs"),
     "too fast": (lambda c: c["training"].update(seconds=1e-9), "training.seconds is 1e-09"),
     "memory": (lambda c: c.update(peak_memory_bytes=-1), "peak_memory_bytes is -1"),
-    "seconds": (lambda c: c["seconds"].update(scoring=-1.0), "seconds.scoring is -1.0"),
+    "seconds": (lambda c: c["seconds"].update(scoring=1e10), "seconds.scoring is 10000000000.0"),
     "no sha256": (lambda c: c["evaluation_sets"]["odd"].update(sha256="<b>"), "sha256 is '<b>', which is no sha256"),
     "training on more": (
         lambda c: c["training_data"].update({"<b>": c["training_data"]["train"]}),
