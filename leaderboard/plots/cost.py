@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
@@ -12,6 +13,7 @@ from leaderboard.plots.canvas import (
     blank,
     label_in_picture,
     marks_in_words,
+    place_lines,
     place_text,
     place_title,
     shown_rows,
@@ -22,8 +24,36 @@ from leaderboard.table import Row, Table
 
 _WIDTH, _HEIGHT = 7.2, 4.8  # inches
 
+_AXIS = 0.11 * _WIDTH
+"""Where the vertical axis is."""
+
+_DOT = 0.08
+"""Half the width of a dot, inches."""
+
+_LETTER = 0.075
+"""Inches of a letter."""
+
+_NEAR = 0.16
+"""Inches between the heights of a dot and its name from which on a line joins them."""
+
+_UP = sorted((0.03 * step for step in range(-30, 31)), key=lambda up: (abs(up), up))
+"""How far above its dot a name may be, the nearest first."""
+
 _LARGEST = 1e6
 """Costs and Δ beyond it are not drawn: they are nobody's measurements."""
+
+
+@dataclass(frozen=True)
+class _Box:
+    """The place of a name or of a dot, inches."""
+
+    left: float
+    right: float
+    middle: float
+
+    def covers(self, other: _Box) -> bool:
+        """Whether they overlap; all are of the same height."""
+        return abs(self.middle - other.middle) < 0.15 and self.left < other.right and other.left < self.right
 
 
 def draw_cost(table: Table) -> Figure | None:
@@ -70,19 +100,30 @@ def _is_on(front: list[tuple[float, float]], row: Row, cost: float, delta: float
 
 
 def _label(figure: Figure, axes: object, points: list[tuple[str, float, float, bool]]) -> None:
-    """Names beside the dots, the upper ones first; one that would cover another moves down."""
+    """Names beside the dots, the upper ones first, each at the nearest place where it covers no dot and no name."""
     to_inches = figure.dpi_scale_trans.inverted()
-    taken: list[tuple[float, float, float]] = []
-    for label, cost, delta, on_front in sorted(points, key=lambda point: (-point[2], point[1], point[0])):
-        x, y = to_inches.transform(axes.transData.transform((cost, delta)))  # type: ignore[attr-defined]
-        length = 0.075 * len(label)
-        is_left = x + 0.1 + length > _WIDTH
-        left, right = (x - 0.1 - length, x - 0.1) if is_left else (x + 0.1, x + 0.1 + length)
-        while any(abs(y - other) < 0.15 and left < end and start < right for start, end, other in taken):
-            y -= 0.03
+    dots = [
+        tuple(to_inches.transform(axes.transData.transform((cost, delta))))  # type: ignore[attr-defined]
+        for _, cost, delta, _ in points
+    ]
+    taken: list[_Box] = [_Box(x - _DOT, x + _DOT, y) for x, y in dots]
+    upper_first = sorted(zip(points, dots, strict=True), key=lambda found: (-found[0][2], found[0][1], found[0][0]))
+    for (label, _, _, on_front), (x, y) in upper_first:
         if not math.isfinite(y):
             continue
-        taken.append((left, right, y))
+        length = _LETTER * len(label)
+        places = [_Box(*ends, y + up) for up in _UP for ends in _beside(x, length)]
+        box = next((place for place in places if not any(place.covers(other) for other in taken)), places[0])
+        taken.append(box)
+        is_left = box.left < x
+        if abs(box.middle - y) > _NEAR:
+            place_lines(figure, [[(x, y), (box.right if is_left else box.left, box.middle)]], color=GREY, linewidth=0.5)
         weight = "bold" if on_front else "normal"
-        at, side = (right, "right") if is_left else (left, "left")
-        place_text(figure, at, y, label, va="center", ha=side, weight=weight, size=8.5, zorder=4)
+        at, side = (box.right, "right") if is_left else (box.left, "left")
+        place_text(figure, at, box.middle, label, va="center", ha=side, weight=weight, size=8.5, zorder=4)
+
+
+def _beside(x: float, length: float) -> list[tuple[float, float]]:
+    """Left and right ends of a name to the right of a dot and to its left, as far as they are in the picture."""
+    right, left = (x + 0.1, x + 0.1 + length), (x - 0.1 - length, x - 0.1)
+    return [ends for ends in (right, left) if ends[0] > _AXIS and ends[1] < _WIDTH] or [right]

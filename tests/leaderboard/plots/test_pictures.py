@@ -19,6 +19,7 @@ from leaderboard.compact_logits import compact
 from leaderboard.detail import scores_of_sets
 from leaderboard.plots import KINDS, render_pictures
 from leaderboard.plots.canvas import MOST_ROWS, default_style
+from leaderboard.plots.cost import draw_cost
 from leaderboard.plots.palette import looks
 from leaderboard.plots.pareto import pareto_front
 from leaderboard.plots.reliability_bins import reliability_bins
@@ -269,6 +270,24 @@ def test_incomplete_rows_are_marked_and_beat_nobody(record_factory: RecordFactor
     bold = {text.get_text() for text in every_text(figures["cost"]) if text.get_weight() == "bold"}
     assert {"vanilla", "roast"} <= bold
     assert "sam‡" not in bold
+
+
+def test_names_in_the_cost_picture_cover_no_dot_and_no_name(record_factory: RecordFactory) -> None:
+    """Methods that are as good as each other, where names to the right of dots would lie on other dots."""
+    places = {"vanilla": (1.0, 0.0), "roast-selective": (1.16, 0.7), "lp-ft": (1.15, 0.4), "wconsol": (1.35, 0.6)}
+    places |= {"advweight": (2.2, 4.6), "roast": (2.5, 3.4), "freelb": (2.5, 3.4), "r3f": (2.45, 3.3)}
+    table = one_table([whole_record(record_factory, method, 1) for method in places])
+    rows = tuple(replace(row, cost=places[row.method][0], delta=places[row.method][1]) for row in table.rows)
+    with default_style():
+        figure = draw_cost(replace(table, rows=rows))
+        assert figure is not None
+        figure.draw_without_rendering()
+        names = {text.get_text(): text.get_window_extent() for text in figure.texts if text.get_text() in places}
+        dots = figure.axes[0].transData.transform(list(places.values()))
+    assert set(names) == set(places)
+    for name, box in names.items():
+        assert not any(box.contains(*dot) for dot in dots), name
+        assert not any(box.overlaps(other) for label, other in names.items() if label != name), name
 
 
 def test_attacks_of_other_budgets_have_other_headings(
