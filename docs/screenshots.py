@@ -29,7 +29,7 @@ def main() -> None:
             executable_path=shutil.which("chromium"), args=["--headless", "--no-sandbox", "--disable-gpu"]
         )
         for name, width, height, scheme, method in (
-            ("page", 1280, 760, "light", ""),
+            ("page", 1400, 760, "light", ""),
             ("page-behind-a-row", 1280, 900, "dark", "wconsol"),
             ("page-phone", 390, 760, "light", ""),
         ):
