@@ -171,19 +171,23 @@ def leave_record(
     remove_unfinished(out / cell.folder)
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     try:
-        record = _small_enough(work(), reporter)
+        record = work()
         content = serialised(record)
+        if (excess := len(content) - LONGEST) > 0:
+            record = _shortened(record, excess, reporter)
+            content = serialised(record)
     except Exception as error:
-        record = _failure(cell, started, error, processes)
+        failure = failure_of(error)
+        record = _failed(cell, started, failure, processes)
         content = serialised(record)
-        reporter.say(f"  failed: {in_one_line(failure_of(error))}")
+        reporter.say(f"  failed: {in_one_line(failure)}")
     path = out / cell.record_path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, content)
     except OSError as error:
         reporter.say(f"  {path}: cannot be written ({os.strerror(error.errno or 0)}); the cell leaves no record.")
-        return _failure(cell, started, error, processes)
+        return _failed(cell, started, failure_of(error), processes)
     if record.status == "finished":
         remove_working_files(path.parent)
         reporter.say(f"  finished in {sum(record.seconds.values()):.0f} s")
@@ -195,9 +199,8 @@ def serialised(record: Record) -> bytes:
     return with_checksum(record.model_dump(mode="json"))
 
 
-def _small_enough(record: Record, reporter: Reporter) -> Record:
-    """The record, without the single predictions of its largest sets where no reader would take it with them."""
-    excess = len(serialised(record)) - LONGEST
+def _shortened(record: Record, excess: int, reporter: Reporter) -> Record:
+    """A record that no reader would take for its length, without the single predictions of its largest sets."""
     sets = dict(record.evaluation_sets)
     left_out = []
     for name, item in sorted(sets.items(), key=lambda named: -_compact_size(named[1])):
@@ -215,10 +218,10 @@ def _compact_size(item: EvaluatedSet) -> int:
     return 0 if compact is None else len(compact.logits) + len(compact.labels or "")
 
 
-def _failure(cell: Planned, started: str, error: Exception, processes: int) -> Record:
+def _failed(cell: Planned, started: str, failure: Failure, processes: int) -> Record:
     from benchmark.cell import origin
 
-    return Record(status="failed", failure=failure_of(error), **origin(cell, started, processes))
+    return Record(status="failed", failure=failure, **origin(cell, started, processes))
 
 
 def failure_of(error: Exception) -> Failure:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmark.command_line.options import MOST_DIGITS, names
+from benchmark.command_line.options import is_whole_number, names
 from benchmark.errors import UserError
 
 
@@ -78,7 +78,7 @@ def attack_budgets(given: Sequence[str] | None) -> list[dict[str, Any]] | None:
     chosen = []
     for text in given:
         recipe, *budget = text.split(":")
-        if len(budget) > 2 or not all(number.isdecimal() and len(number) <= MOST_DIGITS for number in budget):
+        if len(budget) > 2 or not all(map(is_whole_number, budget)):
             raise UserError(
                 f"--attack {text[:80]}: write it as RECIPE, RECIPE:TEXTS or RECIPE:TEXTS:QUERIES, such as "
                 "deepwordbug:100:500."

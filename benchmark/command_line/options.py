@@ -142,6 +142,11 @@ def names(option: str, values: Sequence[str] | None) -> list[str] | None:
     return given
 
 
+def is_whole_number(text: str) -> bool:
+    """Whether it is one, of as many digits as are read."""
+    return text.isdecimal() and len(text) <= MOST_DIGITS
+
+
 def whole_numbers(option: str, values: Sequence[str] | None) -> list[int] | None:
     """As `names`, for whole numbers ≥ 0.
 
@@ -152,6 +157,6 @@ def whole_numbers(option: str, values: Sequence[str] | None) -> list[int] | None
     if given is None:
         return None
     for value in given:
-        if not value.isdecimal() or len(value) > MOST_DIGITS:
+        if not is_whole_number(value):
             raise UserError(f"{option} {value[:MOST_DIGITS]}: write whole numbers, such as {option} 0,1,2.")
     return [int(value) for value in given]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.declared_task import declare_task
 from benchmark.errors import UserError
+from benchmark.evaluation import fingerprint
 from benchmark.file_sets import with_file_sets
 from benchmark.lookup import nearest
 from benchmark.submissions.labels import digest_of_labels, labels_of
@@ -15,7 +17,7 @@ from benchmark.submissions.problem import Problem
 from benchmark.submissions.submission import Submission
 from leaderboard.record import DataFingerprint, Record
 from tasks import DataError
-from tasks.loading import LoadedEvaluation, Part, load_evaluation, load_task
+from tasks.loading import Part, load_evaluation, load_task
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -120,32 +122,16 @@ def _data_here(record: Record, mirror: Path, loaded: Loaded) -> dict[str, DataHe
                     task, mirror=mirror, train_size=train_size, evaluation_size=evaluation_size, selection=selection
                 )
                 trained_on = {"train": data.training, "selection": data.selection}
-                loaded[key] = _found(trained_on) | _found_of_sets(data)
+                loaded[key] = _found({**trained_on, **data.evaluation})
             else:
-                loaded[key] = _found_of_sets(load_evaluation(task, mirror=mirror, evaluation_size=evaluation_size))
+                loaded[key] = _found(load_evaluation(task, mirror=mirror, evaluation_size=evaluation_size).evaluation)
         except (UserError, DataError) as error:
             raise Problem(f"its data cannot be had here: {str(error).rstrip('.')}") from None
     return loaded[key]
 
 
-def _found_of_sets(data: LoadedEvaluation) -> dict[str, DataHere]:
-    return _found(dict(data.evaluation))
-
-
-def _found(parts: dict[str, Part]) -> dict[str, DataHere]:
-    return {
-        name: DataHere(
-            DataFingerprint(
-                rows=len(part.examples),
-                rows_available=part.rows_available,
-                sha256=part.sha256,
-                partial=part.partial,
-                provenance=dict(part.provenance),
-            ),
-            digest_of_labels(part.examples.labels),
-        )
-        for name, part in parts.items()
-    }
+def _found(parts: Mapping[str, Part]) -> dict[str, DataHere]:
+    return {name: DataHere(fingerprint(part), digest_of_labels(part.examples.labels)) for name, part in parts.items()}
 
 
 def _check_rows(where: str, used: DataFingerprint) -> None:

@@ -12,6 +12,7 @@ from benchmark.path_inside import path_inside
 from benchmark.publish import CHANGES_FILE
 from benchmark.submissions.problem import Problem
 from benchmark.submissions.submission import Submission
+from benchmark.work_lock import LOCKS
 from leaderboard.record import RECORD_FILE
 from leaderboard.rendered_files import FILES, PICTURES_FOLDER
 
@@ -32,7 +33,7 @@ _OVERHEAD = 4096
 _BYTES_OF_A_NUMBER = 8
 
 _BESIDE_RECORDS = ((("logits",), ".npz"), (("attacks",), ".parquet"))
-_PASSED_OVER = (((".locks",), ".lock"), *(((PICTURES_FOLDER,), ending) for ending in (".svg", ".png")))
+_PASSED_OVER = (((LOCKS,), ".lock"), *(((PICTURES_FOLDER,), ending) for ending in (".svg", ".png")))
 _READ_BY_PEOPLE = re.compile(r"(readme|licen[sc]e)(\.md|\.rst|\.txt)?", re.IGNORECASE)
 
 

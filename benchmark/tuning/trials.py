@@ -22,7 +22,7 @@ from benchmark.training_checkpoints import checkpoint_folder, checkpoint_folders
 from benchmark.tuning.trial import FAILED_FILE, TRIAL_FILE, FailedTrial, Outcome, Trial, read_failed, read_trial
 from benchmark.work_lock import work_lock
 from leaderboard.checksum import with_checksum
-from leaderboard.record import DataFingerprint
+from leaderboard.record import DataFingerprint, Failure
 from leaderboard.replace_file import remove_unfinished, replace_file
 
 if TYPE_CHECKING:
@@ -116,8 +116,9 @@ class Trials:
             remove_unfinished(folder, below=False)
             trial = self._fine_tuned(cell, folder, started)
         except Exception as error:
-            self._reporter.say(f"  failed: {in_one_line(failure_of(error))}")
-            return self._failed(cell, folder, started, error)
+            failure = failure_of(error)
+            self._reporter.say(f"  failed: {in_one_line(failure)}")
+            return self._failed(cell, folder, started, failure)
         (folder / FAILED_FILE).unlink(missing_ok=True)
         for checkpoints in checkpoint_folders(folder):
             shutil.rmtree(checkpoints, ignore_errors=True)
@@ -147,7 +148,7 @@ class Trials:
         replace_file(folder / TRIAL_FILE, content)
         return Trial.model_validate(from_json(content))  # with its checksum, as a later search reads it
 
-    def _failed(self, cell: Cell, folder: Path, started: str, error: Exception) -> FailedTrial:
+    def _failed(self, cell: Cell, folder: Path, started: str, failure: Failure) -> FailedTrial:
         from benchmark.cell import origin
 
         facts = origin(cell, started)
@@ -156,7 +157,7 @@ class Trials:
             method=cell.method_name,
             hyper_parameters=dict(cell.hyper_parameters),
             seed=cell.seed,
-            failure=failure_of(error),
+            failure=failure,
             **facts,
         )
         content = with_checksum(failed.model_dump(mode="json"))

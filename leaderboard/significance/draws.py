@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def seed_weights(seeds: Sequence[int], replicates: int) -> NDArray[np.float64]:
     return np.asarray((normal - normal.mean(axis=0)) / np.sqrt(chi_square * len(seeds)), dtype=np.float64)
 
 
+@lru_cache(maxsize=64)  # the rows and columns of a table ask for the same ones
 def _normal(key: str, replicates: int) -> NDArray[np.float64]:
     """Standard normal numbers, the same under every release of NumPy (`RandomState` is frozen)."""
     import numpy as np
