@@ -17,15 +17,14 @@ from leaderboard.json_document import (
     DocumentRecord,
     DocumentRow,
     DocumentTable,
-    DocumentValue,
 )
-from leaderboard.layout import UNDEFINED
 from leaderboard.one_line import one_line
 from leaderboard.record import PERSPECTIVES
 from leaderboard.setting import Setting, canonical, differences
+from leaderboard.shown_row import arrow, other_differences, shown_delta, shown_rank
 
 Kind = Literal["added", "removed", "moved", "changed"]
-"""Moved: rank or Δ is shown otherwise; changed: only the seeds or scores are."""
+"""Moved: rank or Δ is shown otherwise; changed: only seeds, scores, significance against vanilla or cost are."""
 
 _RowKey = tuple[str, str]
 """Method, and hyper-parameters as JSON."""
@@ -185,6 +184,7 @@ class _GroupComparison:
             for key, row in new_rows.items()
             if key in old_rows
         }
+        lower_is_better = frozenset(column.key for column in one.columns if not column.higher_is_better)
         rows: list[RowChange] = []
         elsewhere = [
             *(f"{row.label} (new)" for key, row in new_rows.items() if key not in old_rows),
@@ -194,15 +194,15 @@ class _GroupComparison:
         for key, row in new_rows.items():
             if key not in old_rows:
                 why = self._why_added(row, new) if new else ()
-                rows.append(RowChange("added", row.label, row.method, _rank(row), _delta(row), why))
+                rows.append(RowChange("added", row.label, row.method, shown_rank(row), shown_delta(row), why))
                 continue
             causes = [*(["the setting changed"] if other_setting else []), *own[key]]
-            if (change := _moved(old_rows[key], row, causes, elsewhere)) is not None:
+            if (change := _moved(old_rows[key], row, causes, elsewhere, lower_is_better)) is not None:
                 rows.append(change)
         for key, row in old_rows.items():
             if key not in new_rows:
                 why = self._why_removed(row, old) if old else ()
-                rows.append(RowChange("removed", row.label, row.method, _rank(row), _delta(row), why))
+                rows.append(RowChange("removed", row.label, row.method, shown_rank(row), shown_delta(row), why))
         return TableChanges(
             task=self._new.task,
             backbone=self._new.backbone,
@@ -232,32 +232,33 @@ class _GroupComparison:
         return (_gone(row.method, [record.seed for record in row.records], self._failed_after),)
 
 
-def _moved(old: DocumentRow, new: DocumentRow, causes: Sequence[str], elsewhere: Sequence[str]) -> RowChange | None:
+def _moved(
+    old: DocumentRow,
+    new: DocumentRow,
+    causes: Sequence[str],
+    elsewhere: Sequence[str],
+    lower_is_better: frozenset[str],
+) -> RowChange | None:
     """What became of a row that is in both; None where nothing is shown otherwise."""
-    moved = (_rank(old), _delta(old)) != (_rank(new), _delta(new))
-    before, after = ({key: _score(value) for key, value in row.values.items()} for row in (old, new))
-    scores = [
-        f"{key} {_arrow(before.get(key, UNDEFINED), after.get(key, UNDEFINED))}"
-        for key in sorted({*before, *after})
-        if before.get(key, UNDEFINED) != after.get(key, UNDEFINED)
-    ]
-    if not moved and not scores and old.seeds == new.seeds:
+    moved = (shown_rank(old), shown_delta(old)) != (shown_rank(new), shown_delta(new))
+    shown = other_differences(old, new, lower_is_better)
+    if not moved and not shown and old.seeds == new.seeds:
         return None
     if not causes:
         others = [name for name in elsewhere if not name.startswith(f"{new.label} (")]
         more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
         causes = [
             f"its records are the same; other rows moved it: {', '.join(others[:_MOST_NAMED])}{more}"
-            if others and not scores
+            if others and old.values == new.values
             else "its records are the same, but were aggregated otherwise"
         ]
     return RowChange(
         kind="moved" if moved else "changed",
         label=new.label,
         method=new.method,
-        rank=_arrow(_rank(old), _rank(new)),
-        delta=_arrow(_delta(old), _delta(new)),
-        why=(*causes, *([f"scores: {', '.join(scores)}"] if scores else [])),
+        rank=arrow(shown_rank(old), shown_rank(new)),
+        delta=arrow(shown_delta(old), shown_delta(new)),
+        why=(*causes, *shown),
     )
 
 
@@ -340,25 +341,6 @@ def _fit_to_print(table: TableChanges) -> TableChanges:
             for row in table.rows
         ),
     )
-
-
-def _rank(row: DocumentRow) -> str:
-    return UNDEFINED if row.rank is None else f"{row.rank:.2f}"
-
-
-def _delta(row: DocumentRow) -> str:
-    if row.delta is None:
-        return UNDEFINED
-    rounded = round(row.delta, 2)
-    return f"{rounded:+.2f}" if rounded else "0.00"
-
-
-def _score(value: DocumentValue) -> str:
-    return UNDEFINED if value.mean is None else f"{value.mean:.2f}"
-
-
-def _arrow(before: str, after: str) -> str:
-    return after if before == after else f"{before} → {after}"
 
 
 def _seeds(seeds: Sequence[int]) -> str:

@@ -96,7 +96,7 @@ def test_a_new_seed(before: list[Record], cell: Cell) -> None:
     assert set(found) == {"roast"}
     assert found["roast"].kind == "moved"
     assert found["roast"].why[0] == "new record of seed 2"
-    assert "scores: acc_in 90.00 → 92.00" in found["roast"].why
+    assert "scores: acc_in 90.00 ± 0.00 → 92.00 ± 3.46" in found["roast"].why
     gone = rows([*before, cell("roast", 2, 96.0)], before)
     assert gone["roast"].why[0] == "record of seed 2 is gone"
 
@@ -108,7 +108,7 @@ def test_a_seed_that_moves_no_number_is_a_change_all_the_same(before: list[Recor
 
 def test_rescored(before: list[Record], cell: Cell) -> None:
     found = rows(before, [*without(before, "roast", 1), cell("roast", 1, 92.0)])
-    assert found["roast"].why == ("rescored: seed 1", "scores: acc_in 90.00 → 91.00")
+    assert found["roast"].why == ("rescored: seed 1", "scores: acc_in 90.00 ± 0.00 → 91.00 ± 1.41")
 
 
 def test_run_again(before: list[Record], cell: Cell) -> None:
@@ -184,6 +184,38 @@ def test_the_same_records_aggregated_otherwise(before: list[Record]) -> None:
     (change,) = table.rows
     assert change.label == row["label"]
     assert change.why == ("its records are the same, but were aggregated otherwise",)
+
+
+def changed_document(before: list[Record], **changes: Any) -> list[TableChanges]:
+    """What is said where the row of RoAST in the later document is another one."""
+    document = document_of(aggregate(before))
+    content = json.loads(document.model_dump_json())
+    (row,) = (row for row in content["groups"][0]["tables"][0]["rows"] if row["label"] == "roast")
+    row.update(changes)
+    return changes_between(document, Document.model_validate(content))
+
+
+def test_significance_alone(before: list[Record]) -> None:
+    against = {"difference": -2.5, "low": -4.0, "high": -1.0, "p": 0.01, "other": "vanilla", "significant": True}
+    nothing = {**against, "p": 0.2, "significant": False}
+    (table,) = changed_document(before, against_baseline={"ece": against, "acc_adv": against, "acc_in": nothing})
+    (change,) = table.rows
+    assert (change.kind, change.label) == ("changed", "roast")
+    assert change.why[1:] == ("against vanilla: acc_adv not significant → worse, ece not significant → better",)
+
+
+def test_cost_alone(before: list[Record]) -> None:
+    (table,) = changed_document(before, cost=2.5)
+    (change,) = table.rows
+    assert (change.kind, change.label) == ("changed", "roast")
+    assert change.why[1:] == ("training time: – → 2.50×",)
+
+
+def test_a_deviation_alone(before: list[Record], cell: Cell) -> None:
+    new = [*without(before, "roast", 0, 1), cell("roast", 0, ROAST - 1), cell("roast", 1, ROAST + 1)]
+    change = rows(before, new)["roast"]
+    assert change.kind == "changed"
+    assert change.why == ("rescored: seeds 0, 1", "scores: acc_in 90.00 ± 0.00 → 90.00 ± 1.41")
 
 
 def test_tables_come_and_go(before: list[Record], cell: Cell) -> None:

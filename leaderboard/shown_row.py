@@ -1,0 +1,72 @@
+"""What a row of a leaderboard's document shows, number by number, and how that differs from an earlier one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from leaderboard.json_document import DocumentRow, DocumentValue
+from leaderboard.layout import UNDEFINED, shown_cost
+
+_NOT_TOLD_APART = "not significant"
+
+
+def shown_rank(row: DocumentRow) -> str:
+    """With two decimals."""
+    return UNDEFINED if row.rank is None else f"{row.rank:.2f}"
+
+
+def shown_delta(row: DocumentRow) -> str:
+    """With a sign and two decimals."""
+    if row.delta is None:
+        return UNDEFINED
+    rounded = round(row.delta, 2)
+    return f"{rounded:+.2f}" if rounded else "0.00"
+
+
+def other_differences(before: DocumentRow, after: DocumentRow, lower_is_better: frozenset[str]) -> list[str]:
+    """What is shown otherwise, rank and Δ aside: scores with deviations, significance against vanilla, and cost.
+
+    Args:
+        before: the row as it was.
+        after: the row as it is.
+        lower_is_better: keys of columns.
+
+    Returns:
+        One text for each of these in which something differs, ``before → after``.
+    """
+    scores = [{key: _score(value) for key, value in row.values.items()} for row in (before, after)]
+    marks = [_significance(row, lower_is_better) for row in (before, after)]
+    found = [
+        ("scores", _arrows(*scores, missing=UNDEFINED)),
+        ("against vanilla", _arrows(*marks, missing=_NOT_TOLD_APART)),
+        ("training time", [arrow(_cost(before), _cost(after))] if _cost(before) != _cost(after) else []),
+    ]
+    return [f"{what}: {', '.join(texts)}" for what, texts in found if texts]
+
+
+def arrow(before: str, after: str) -> str:
+    """``before → after``, or the text alone where it stayed."""
+    return after if before == after else f"{before} → {after}"
+
+
+def _arrows(before: Mapping[str, str], after: Mapping[str, str], missing: str) -> list[str]:
+    pairs = [(key, before.get(key, missing), after.get(key, missing)) for key in sorted({*before, *after})]
+    return [f"{key} {was} → {now}" for key, was, now in pairs if was != now]
+
+
+def _score(value: DocumentValue) -> str:
+    if value.mean is None:
+        return UNDEFINED
+    return f"{value.mean:.2f}" + ("" if value.deviation is None else f" ± {value.deviation:.2f}")
+
+
+def _significance(row: DocumentRow, lower_is_better: frozenset[str]) -> dict[str, str]:
+    return {
+        key: "better" if (one.difference < 0) == (key in lower_is_better) else "worse"
+        for key, one in row.against_baseline.items()
+        if one.significant and one.difference
+    }
+
+
+def _cost(row: DocumentRow) -> str:
+    return UNDEFINED if row.cost is None else shown_cost(row.cost)
