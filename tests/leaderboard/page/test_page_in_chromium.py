@@ -230,6 +230,26 @@ def test_a_phone_scrolls_tables_but_not_the_page(open_page: Callable[..., Any]) 
     assert unfolded["x"] + unfolded["width"] <= PHONE["width"]
 
 
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE])
+def test_the_heading_of_a_long_table_stays_in_view(
+    browser: Any, tmp_path: Path, record_factory: Callable[..., Record], viewport: dict[str, int]
+) -> None:
+    records = [record_factory(f"method-{number:02}") for number in range(60)]
+    path = tmp_path / "long.html"
+    path.write_text(render_page(aggregate(records)), encoding="utf-8")
+    page = browser.new_page(viewport=viewport)
+    page.goto(path.as_uri())
+    scrolled = page.locator(".scrolled:visible")
+    scrolled.evaluate("element => { element.scrollIntoView(); element.scrollTo(0, element.scrollHeight); }")
+    top = heading(page, "acc_in").bounding_box()
+    last = page.locator(".panel:visible tbody th button.open").last.bounding_box()
+    assert top is not None
+    assert last is not None
+    assert -1 < top["y"] < last["y"] < viewport["height"]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.close()
+
+
 def test_a_phone_shows_numbers_beside_long_names(open_page: Callable[..., Any]) -> None:
     page = open_page(viewport=PHONE)
     page.locator(".panel:visible button.open").first.click()
