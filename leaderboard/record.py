@@ -307,7 +307,7 @@ def read_record(path: Path) -> Record:
             f"{path}: is not what its checksum says, so it was changed; move it away and run the cell again."
         )
     try:
-        return Record.model_validate(content)
+        return Record.model_validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = one_line(".".join(str(part) for part in first["loc"])) or "the record"

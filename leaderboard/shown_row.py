@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from leaderboard.json_document import DocumentRow, DocumentValue
 from leaderboard.layout import UNDEFINED, shown_cost
 
-_NOT_TOLD_APART = "not significant"
+_NOT_SIGNIFICANT = "not significant"
 
 
 def shown_rank(row: DocumentRow) -> str:
@@ -34,11 +34,10 @@ def other_differences(before: DocumentRow, after: DocumentRow, lower_is_better: 
     Returns:
         One text for each of these in which something differs, ``before → after``.
     """
-    scores = [{key: _score(value) for key, value in row.values.items()} for row in (before, after)]
-    marks = [_significance(row, lower_is_better) for row in (before, after)]
+    significance_before, significance_after = (_significance(row, lower_is_better) for row in (before, after))
     found = [
-        ("scores", _arrows(*scores, missing=UNDEFINED)),
-        ("against vanilla", _arrows(*marks, missing=_NOT_TOLD_APART)),
+        ("scores", _arrows(_scores(before), _scores(after), UNDEFINED)),
+        ("against vanilla", _arrows(significance_before, significance_after, _NOT_SIGNIFICANT)),
         ("training time", [arrow(_cost(before), _cost(after))] if _cost(before) != _cost(after) else []),
     ]
     return [f"{what}: {', '.join(texts)}" for what, texts in found if texts]
@@ -52,6 +51,10 @@ def arrow(before: str, after: str) -> str:
 def _arrows(before: Mapping[str, str], after: Mapping[str, str], missing: str) -> list[str]:
     pairs = [(key, before.get(key, missing), after.get(key, missing)) for key in sorted({*before, *after})]
     return [f"{key} {was} → {now}" for key, was, now in pairs if was != now]
+
+
+def _scores(row: DocumentRow) -> dict[str, str]:
+    return {key: _score(value) for key, value in row.values.items()}
 
 
 def _score(value: DocumentValue) -> str:

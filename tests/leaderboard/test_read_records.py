@@ -148,10 +148,13 @@ def test_impossible_scores_of_sets_and_attacks_are_refused(
         (("seconds", "fine-tuning"), 1.7e308),
         (("seconds", "fine-tuning"), -1.0),
         (("training", "seconds"), 1.7e308),
+        (("training", "seconds"), "12"),
+        (("training", "steps"), True),
+        (("scores", "acc_in", "value"), "80"),
     ],
 )
 def test_numbers_that_nothing_can_be_computed_with_are_damage(
-    record_factory: RecordFactory, write_record: RecordWriter, tmp_path: Path, place: tuple[str, ...], value: float
+    record_factory: RecordFactory, write_record: RecordWriter, tmp_path: Path, place: tuple[str, ...], value: object
 ) -> None:
     path = write_record(record_factory(), tmp_path)
     content = from_json(path.read_bytes())
