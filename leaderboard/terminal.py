@@ -16,6 +16,8 @@ WIDTH = 120
 
 _WIDE_LABEL, _NARROW_LABEL = 24, 16
 
+_NO_ROOM = "The column cost has no room here; it is in every file that is written."
+
 
 def render_terminal(leaderboard: Leaderboard) -> str:
     """The leaderboard's tables, legends and failed cells as plain text.
@@ -50,7 +52,8 @@ def _table(table: Table) -> str:
         if max(map(len, grid.splitlines())) <= WIDTH:
             break
     title = f"{table.task}, {table.backbone} (suite {', '.join(table.suites)}; setting {table.setting})"
-    return f"{title}\n\n{grid}\n\n{_lines([*legend(table), *table.notes])}"
+    left_out = [_NO_ROOM] if shows_cost(table) and not layout.cost else []
+    return f"{title}\n\n{grid}\n\n{_lines([*legend(table), *table.notes, *left_out])}"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
@@ -13,7 +14,7 @@ from leaderboard.csv_table import render_csv
 from leaderboard.layout import entries, seeds_of
 from leaderboard.markdown import render_markdown
 from leaderboard.plots import render_pictures
-from leaderboard.record import AttackResult, EvaluatedSet, Record
+from leaderboard.record import AttackResult, EvaluatedSet, Record, Training
 from leaderboard.terminal import WIDTH, render_terminal
 
 RecordFactory = Callable[..., Record]
@@ -195,6 +196,20 @@ def test_terminal_table_fits(
     assert "imdb 500 of 25,000 rows" in text
     assert "sam, seed 1: ValueError: out of memory" in text
     assert "**" not in text
+
+
+def test_terminal_says_where_the_cost_has_no_room(record_factory: RecordFactory, attack_factory: AttackFactory) -> None:
+    def text(**changes: Any) -> str:
+        training = Training(
+            steps=10, selection="held-out", selection_accuracy=(90.0,), kept_epoch=1, loss=0.3, processor_seconds=5.0
+        )
+        seeds = [record_factory(seed=seed, training=training, **changes) for seed in (1, 2)]
+        return render_terminal(aggregate(seeds))
+
+    note = "The column cost has no room here; it is in every file that is written."
+    narrow, wide = text(), text(attacks=tuple(attack_factory(seed=seed) for seed in range(4)))
+    assert (note in narrow, "cost" in narrow.splitlines()[2]) == (False, True)
+    assert (note in wide, "cost" in wide.splitlines()[2]) == (True, False)
 
 
 def test_terminal_receives_no_control_characters(record_factory: RecordFactory) -> None:
