@@ -46,11 +46,20 @@ def remembered_comparisons(
     if len(rows) < 2 or not any(_has_predictions(record) for row in rows for record in row.records):
         return with_comparisons(rows, columns, baseline)
     folder = _folder()
-    if folder is None:
-        if resampling is not None:
-            resampling(sum(len(row.records) for row in rows))
-        return with_comparisons(rows, columns, baseline)
-    path = folder / f"{_identity(rows, columns, baseline)}.json"
+    path = None if folder is None else folder / f"{_identity(rows, columns, baseline)}.json"
+    if path is not None and (known := _known(path, rows)) is not None:
+        return known
+    if resampling is not None:
+        resampling(sum(len(row.records) for row in rows))
+    compared, notes = with_comparisons(rows, columns, baseline)
+    if path is not None:
+        with contextlib.suppress(OSError):  # a disk that is full or read-only costs time alone
+            _keep(path, compared, notes)
+    return compared, notes
+
+
+def _known(path: Path, rows: Sequence[Row]) -> tuple[list[Row], list[str]] | None:
+    """The rows with the comparisons in a file; None where there is no such file or it is damaged."""
     with contextlib.suppress(OSError, ValidationError, ValueError):
         of_rows, notes = _CONTENT.validate_python(from_json(path.read_bytes()))
         if [label for label, *_ in of_rows] == [row.label for row in rows]:
@@ -59,12 +68,7 @@ def remembered_comparisons(
                 replace(row, against_baseline=against_baseline, against_best=against_best)
                 for row, (_, against_baseline, against_best) in zip(rows, of_rows, strict=True)
             ], notes
-    if resampling is not None:
-        resampling(sum(len(row.records) for row in rows))
-    compared, notes = with_comparisons(rows, columns, baseline)
-    with contextlib.suppress(OSError):  # a disk that is full or read-only costs time alone
-        _keep(path, compared, notes)
-    return compared, notes
+    return None
 
 
 def _has_predictions(record: Record) -> bool:
