@@ -1,4 +1,4 @@
-"""Comparisons of earlier leaderboards, kept on the disk: resampling takes a tenth of a second a record."""
+"""Comparisons of earlier leaderboards, kept on the disk: resampling takes some 30 ms a record."""
 
 from __future__ import annotations
 
