@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from leaderboard.record import PERSPECTIVES
-from leaderboard.significance.comparisons import REPLICATES
 from leaderboard.table import DELTA, SIGNIFICANT, Column, Row, Table, Value
 
 UNDEFINED = "–"
@@ -149,7 +148,9 @@ def _tests(table: Table) -> list[str]:
     compared = [row for row in table.rows if row.against_baseline or row.against_best]
     if not compared:
         return []
-    method = f"p < {SIGNIFICANT} two-sided, paired bootstrap of {REPLICATES:,} replicates, Holm-corrected by column"
+    comparisons = [one for row in compared for of in (row.against_baseline, row.against_best) for one in of.values()]
+    replicates = max(one.replicates for one in comparisons)
+    method = f"p < {SIGNIFICANT} two-sided, paired bootstrap of {replicates:,} replicates, Holm-corrected by column"
     lines = []
     if any(row.against_baseline for row in compared):
         lines.append(f"{BETTER} better, {WORSE} worse than vanilla: {method}.")

@@ -69,6 +69,8 @@ class Comparison:
     """Upper end."""
     p: float
     """Two-sided p, Holm-corrected over the rows of the table."""
+    replicates: int
+    """How many resamplings it rests on."""
 
     @property
     def significant(self) -> bool:
@@ -92,7 +94,7 @@ class Row:
     delta: float | None = None
     """Average relative improvement over vanilla, percent; None where undefined."""
     rank: float | None = None
-    """Mean of the ranks in the five perspectives, 1 is best; None when a perspective is undefined."""
+    """Mean of the ranks in the five perspectives, 1 is best; None for incomplete rows."""
     cost: float | None = None
     """Training time over vanilla's; None where either is unknown."""
     incomplete: tuple[str, ...] = ()

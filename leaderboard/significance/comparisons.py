@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 REPLICATES = 2_000
 
+REPLICATES_A_ROW = 100
+"""The smallest p is 2 / (1 + replicates), times the number of rows by Holm: it has to stay well below 0.05."""
+
 MOST_UNDEFINED = 0.05
 """Share of replicates without a Δ from which on Δ is not compared."""
 
@@ -32,11 +35,11 @@ _EXACT = 0.005
 _DECIMALS = 6
 
 _Resampled = dict[str, dict[int, dict[int, "NDArray[np.float64]"]]]
-"""Column key, or `DELTA` → row's position → seed → values, (1 + replicates,); the first on the texts as they are."""
+"""Column key → row's position → seed → values, (1 + replicates,); the first on the texts as they are."""
 
 
 def with_comparisons(
-    rows: Sequence[Row], columns: Sequence[Column], baseline: str, replicates: int = REPLICATES
+    rows: Sequence[Row], columns: Sequence[Column], baseline: str, replicates: int | None = None
 ) -> tuple[list[Row], list[str]]:
     """The rows with their comparisons, by a paired bootstrap over texts and seeds.
 
@@ -48,25 +51,28 @@ def with_comparisons(
     p-values are, by Holm's method over the compared rows of a column. Replicates in which vanilla is perfect have no Δ
     and are left out of it; where they are more than one in twenty, Δ is not compared.
 
-    Incomplete rows are not compared, but a baseline stays what others are compared with. The best of a column is the
-    complete row with the best mean, the first by label among equals.
+    Incomplete rows are not compared, but a baseline stays what others are compared with. Nor are rows of one seed where
+    others have several. The best of a column is the complete row with the best mean, the first by label among equals.
 
     Args:
         rows: of one table, with Δ and with what they lack.
         columns: of the table.
         baseline: method to compare with, where exactly one row is of it.
-        replicates: how many.
+        replicates: how many; by default `REPLICATES`, or `REPLICATES_A_ROW` for each row where those are more.
 
     Returns:
         The rows in their order, and notes on what cannot be compared. NumPy is imported only where two rows can be.
     """
     baselines = [at for at, row in enumerate(rows) if row.method == baseline]
     reference = baselines[0] if len(baselines) == 1 else None
-    compared = [at for at, row in enumerate(rows) if not row.incomplete or at == reference]
+    candidates = [at for at, row in enumerate(rows) if not row.incomplete or at == reference]
+    compared, notes = _with_known_spread(rows, candidates)
     if len(compared) < 2:
-        return list(rows), []
+        return list(rows), notes
+    replicates = replicates or max(REPLICATES, REPLICATES_A_ROW * len(compared))
     sources = {column.key: sources_of(rows[compared[0]].records[0], column) for column in columns}
-    testable, notes = testable_rows([rows[at] for at in compared], columns, sources)
+    testable, more_notes = testable_rows([rows[at] for at in compared], columns, sources)
+    notes += more_notes
     if not testable:
         return list(rows), notes
     from leaderboard.significance.paired_bootstrap import vary_seeds
@@ -74,14 +80,25 @@ def with_comparisons(
     positions = {key: [compared[place] for place in places] for key, places in testable.items()}
     resampled, more_notes = _resample(rows, columns, sources, positions, replicates)
     notes += more_notes
-    if reference is not None:
-        notes += _add_delta(resampled, rows, columns, reference)
     result = list(rows)
-    for key in [*(column.key for column in columns), DELTA]:
-        higher_is_better = key == DELTA or next(column.higher_is_better for column in columns if column.key == key)
-        varied = {at: vary_seeds(of_seed) for at, of_seed in resampled.get(key, {}).items()}
-        _compare(result, key, varied, reference, higher_is_better)
+    for column in columns:
+        varied = {at: vary_seeds(of_seed) for at, of_seed in resampled.get(column.key, {}).items()}
+        _compare(result, column.key, varied, reference, replicates, higher_is_better=column.higher_is_better)
+    if reference is not None:
+        deltas, more_notes = _deltas(resampled, rows, columns, reference)
+        notes += more_notes
+        _compare(result, DELTA, deltas, reference, replicates, higher_is_better=True)
     return result, notes
+
+
+def _with_known_spread(rows: Sequence[Row], positions: Sequence[int]) -> tuple[list[int], list[str]]:
+    """Without the rows of one seed where others have several: nobody knows how far their means deviate; and a note."""
+    if all(len(rows[at].seeds) == 1 for at in positions):
+        return list(positions), []
+    single = sorted(rows[at].label for at in positions if len(rows[at].seeds) == 1)
+    several = [at for at in positions if len(rows[at].seeds) > 1]
+    why = "one seed, where others have several"
+    return several, [f"Not tested for significance: {', '.join(single)} ({why})."] if single else []
 
 
 def _resample(
@@ -142,14 +159,17 @@ def _scores(
     return scores
 
 
-def _add_delta(resampled: _Resampled, rows: Sequence[Row], columns: Sequence[Column], reference: int) -> list[str]:
-    """Add the Δ of the rows that have all five perspectives, where the reference has them; a note where it fails.
+def _deltas(
+    resampled: _Resampled, rows: Sequence[Row], columns: Sequence[Column], reference: int
+) -> tuple[dict[int, NDArray[np.float64]], list[str]]:
+    """Δ of the rows that have all five perspectives, where the reference has them; a note where it fails.
 
-    Each seed of a row has a Δ over the reference's mean; their mean is the row's, for Δ is linear in the row's scores.
+    Returns:
+        Row's position → Δ as :func:`vary_seeds` returns a score, but for the replicates without a Δ.
     """
     import numpy as np
 
-    from leaderboard.significance.paired_bootstrap import improvements
+    from leaderboard.significance.resampled_delta import resampled_delta
 
     five = [column for column in columns if column.key in PERSPECTIVES]
     lower_is_better = frozenset(column.key for column in five if not column.higher_is_better)
@@ -159,24 +179,15 @@ def _add_delta(resampled: _Resampled, rows: Sequence[Row], columns: Sequence[Col
         if rows[at].delta is not None and all(at in resampled.get(column.key, {}) for column in five)
     ]
     if reference not in testable:
-        return []
-    baseline = {column.key: np.mean(list(resampled[column.key][reference].values()), axis=0) for column in five}
-
-    def delta(at: int, seed: int) -> NDArray[np.float64]:
-        scores = {column.key: resampled[column.key][at][seed] for column in five}
-        return improvements(scores, baseline, lower_is_better)
-
-    deltas = {at: {seed: delta(at, seed) for seed in rows[at].seeds} for at in testable}
-    defined = np.isfinite(next(iter(deltas[reference].values())))
+        return {}, []
+    scores = {at: {column.key: resampled[column.key][at] for column in five} for at in testable}
+    deltas = {at: resampled_delta(scores[at], scores[reference], lower_is_better) for at in testable}
+    defined = np.isfinite(deltas[reference])
     share = 1.0 - float(defined[1:].mean())
     if share > MOST_UNDEFINED or not defined[0]:
-        return [
-            f"Δ is not tested: in {share:.0%} of the replicates {rows[reference].label} is already perfect somewhere."
-        ]
-    resampled[DELTA] = {
-        at: {seed: values[defined] for seed, values in of_seed.items()} for at, of_seed in deltas.items()
-    }
-    return []
+        label = rows[reference].label
+        return {}, [f"Δ is not tested: in {share:.0%} of the replicates {label} is already perfect somewhere."]
+    return {at: delta[defined] for at, delta in deltas.items()}, []
 
 
 def _compare(
@@ -184,13 +195,15 @@ def _compare(
     key: str,
     resampled: Mapping[int, NDArray[np.float64]],
     reference: int | None,
+    replicates: int,
+    *,
     higher_is_better: bool,
 ) -> None:
     """Add to the rows their comparisons in one column."""
     shown = {at: value for at, row in enumerate(rows) if not row.incomplete and (value := _shown(row, key)) is not None}
     if reference is not None and reference in resampled:
         others = [at for at in resampled if at != reference]
-        for at, comparison in _against(rows, key, resampled, others, reference).items():
+        for at, comparison in _against(rows, key, resampled, others, reference, replicates).items():
             rows[at] = replace(rows[at], against_baseline={**rows[at].against_baseline, key: comparison})
     if not shown:
         return
@@ -198,7 +211,7 @@ def _compare(
     best = min(shown, key=lambda at: (round(sign * shown[at], 9), rows[at].label, rows[at].hyper_parameters))
     if best in resampled:
         others = [at for at in resampled if at != best and at in shown]
-        for at, comparison in _against(rows, key, resampled, others, best).items():
+        for at, comparison in _against(rows, key, resampled, others, best, replicates).items():
             rows[at] = replace(rows[at], against_best={**rows[at].against_best, key: comparison})
 
 
@@ -208,6 +221,7 @@ def _against(
     resampled: Mapping[int, NDArray[np.float64]],
     positions: Sequence[int],
     other: int,
+    replicates: int,
 ) -> dict[int, Comparison]:
     """Each of some rows compared with another one; their p-values are corrected together."""
     from leaderboard.significance.paired_bootstrap import interval_and_p
@@ -228,6 +242,7 @@ def _against(
             low=round(low, _DECIMALS) + 0.0,
             high=round(high, _DECIMALS) + 0.0,
             p=round(p, _DECIMALS),
+            replicates=replicates,
         )
         for at, (difference, low, high, _), p in zip(positions, found, corrected, strict=True)
     }

@@ -105,30 +105,6 @@ def vary_seeds(of_seed: Mapping[int, NDArray[np.float64]]) -> NDArray[np.float64
     return np.asarray(result, dtype=np.float64)
 
 
-def improvements(
-    row: Mapping[str, NDArray[np.float64]],
-    baseline: Mapping[str, NDArray[np.float64]],
-    lower_is_better: frozenset[str],
-) -> NDArray[np.float64]:
-    """Δ of each replicate, as :func:`leaderboard.aggregate.average_relative_improvement`; NaN where undefined.
-
-    Args:
-        row: perspective → values, percent, (replicates,).
-        baseline: the same.
-        lower_is_better: the perspectives whose best value is 0.
-    """
-    import numpy as np
-
-    shares = []
-    for key, values in row.items():
-        other = baseline[key]
-        left = other if key in lower_is_better else 100.0 - other
-        gain = other - values if key in lower_is_better else values - other
-        with np.errstate(divide="ignore", invalid="ignore"):
-            shares.append(np.where(left > 0, gain / left, np.nan))
-    return np.asarray(100.0 * np.mean(shares, axis=0), dtype=np.float64)
-
-
 def interval_and_p(differences: NDArray[np.float64]) -> tuple[float, float, float]:
     """Percentile 95 % interval of the differences, and the two-sided p of there being none.
 

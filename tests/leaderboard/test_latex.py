@@ -72,7 +72,7 @@ def test_one_table_with_its_numbers(two_methods: Leaderboard) -> None:
 def test_marks_of_significance_are_superscripts(two_methods: Leaderboard) -> None:
     (group,) = two_methods.groups
     (table,) = group.tables
-    better = Comparison(other="vanilla", difference=10.0, low=5.0, high=15.0, p=0.01)
+    better = Comparison(other="vanilla", difference=10.0, low=5.0, high=15.0, p=0.01, replicates=2_000)
     rows = tuple(
         replace(row, against_baseline={} if row.method == "vanilla" else {"acc_in": better}) for row in table.rows
     )

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from leaderboard.aggregate import aggregate
+from leaderboard.layout import legend
 from leaderboard.record import PERSPECTIVES, Record
 from leaderboard.significance import comparisons
 from leaderboard.significance.comparisons import REPLICATES
@@ -123,22 +124,24 @@ def test_intervals_and_p_by_the_definition(record_of: Factory, monkeypatch: pyte
         assert (comparison.low, comparison.high) == (pytest.approx(low, abs=1e-6), pytest.approx(high, abs=1e-6))
         assert comparison.p == pytest.approx(p, abs=1e-6)
 
-    def shares(label: str, seed: int) -> np.ndarray:
+    def delta(label: str) -> np.ndarray:
         found = []
         for key in PERSPECTIVES:
-            value = kept["resampled"][key][at[label]][seed]
-            of_vanilla = (kept["resampled"][key][at["vanilla"]][1] + kept["resampled"][key][at["vanilla"]][2]) / 2
-            found.append(
-                (of_vanilla - value) / of_vanilla if key == "ece" else (value - of_vanilla) / (100 - of_vanilla)
-            )
+            one, two = (kept["resampled"][key][at[label]][seed] for seed in (1, 2))
+            vanilla_one, vanilla_two = (kept["resampled"][key][at["vanilla"]][seed] for seed in (1, 2))
+            mean, of_vanilla = (one + two) / 2, (vanilla_one + vanilla_two) / 2
+            headroom, sign = (of_vanilla, -1) if key == "ece" else (100 - of_vanilla, 1)
+            share = sign * (mean - of_vanilla) / headroom
+            deviation = weights[0] * one[1:] + weights[1] * two[1:]
+            of_vanillas = weights[0] * vanilla_one[1:] + weights[1] * vanilla_two[1:]
+            share[1:] += sign * (deviation - (1 - share[1:]) * of_vanillas) / headroom[1:]
+            found.append(share)
         return 100 * np.mean(found, axis=0)
 
     for label in ("a", "b"):
         comparison = found[label].against_baseline[DELTA]
-        of_row, of_vanilla = ({seed: shares(name, seed) for seed in (1, 2)} for name in (label, "vanilla"))
-        as_it_is = (of_row[1][0] + of_row[2][0]) / 2
-        differences = varied(of_row) - varied(of_vanilla) + comparison.difference - as_it_is
-        expected_interval = np.quantile(differences, [0.025, 0.975])
+        differences = delta(label) + comparison.difference - delta(label)[0]
+        expected_interval = np.quantile(differences[1:], [0.025, 0.975])
         assert (comparison.low, comparison.high) == pytest.approx(tuple(expected_interval), abs=1e-5)
 
 
@@ -163,6 +166,37 @@ def test_seeds_vary_the_interval_and_one_seed_does_not(record_of: Factory) -> No
         return comparison.high - comparison.low
 
     assert width(0.8) > 1.5 * width(0.0)
+
+
+def test_however_many_rows_there_are_a_clear_difference_is_significant(
+    predicted: Any, predicted_record_factory: Factory
+) -> None:
+    truth = np.arange(200) % 2
+    logits = np.stack([0.5 - truth, truth - 0.5], axis=1)
+    anomalies = predicted("anomaly", logits[:50])
+
+    def record(method: str, wrong: int) -> Record:
+        sign = np.where(np.arange(200) < wrong, -1.0, 1.0)[:, None]
+        return predicted_record_factory(
+            method, 1, {"sst2": predicted("in-distribution", sign * logits, truth), "qqp": anomalies}
+        )
+
+    table = only_table([record("vanilla", 20), *(record(f"method-{number:02}", 160) for number in range(60))])
+    assert all(row.against_baseline["acc_in"].significant for row in table.rows if row.method != "vanilla")
+    assert {row.against_baseline["acc_in"].replicates for row in table.rows if row.method != "vanilla"} == {6_100}
+    assert any("paired bootstrap of 6,100 replicates" in line for line in legend(table))
+
+
+@pytest.mark.usefixtures("few_replicates")
+def test_one_seed_is_not_tested_beside_several(record_of: Factory) -> None:
+    records = [record_of("vanilla", 1, 0.0)]
+    records += [record_of(name, seed, gain) for name, gain in (("a", 0.1), ("b", 0.9)) for seed in (1, 2, 3)]
+    table = only_table(records)
+    found = rows(table)
+    assert not_tested(table) == ["Not tested for significance: vanilla (one seed, where others have several)."]
+    assert all(row.against_baseline == {} for row in found.values())
+    assert found["vanilla"].against_best == {}
+    assert found["a"].against_best["acc_in"].other == "b"
 
 
 @pytest.mark.usefixtures("few_replicates")
@@ -316,6 +350,7 @@ import sys
 sys.path.insert(0, "tests/leaderboard")
 from conftest import make_record
 from leaderboard.aggregate import aggregate
+from leaderboard.layout import legend
 from leaderboard.terminal import render_terminal
 from leaderboard.csv_table import render_csv
 records = [make_record(method, seed) for method in ("vanilla", "roast") for seed in (1, 2)]
@@ -328,5 +363,5 @@ print(sorted({"numpy", "scipy", "sklearn"} & set(sys.modules)))
 
 
 def test_a_comparison_is_significant_below_one_in_twenty() -> None:
-    assert Comparison("vanilla", 1.0, -0.1, 2.0, 0.049).significant
-    assert not Comparison("vanilla", 1.0, 0.1, 2.0, 0.05).significant
+    assert Comparison("vanilla", 1.0, -0.1, 2.0, 0.049, 2_000).significant
+    assert not Comparison("vanilla", 1.0, 0.1, 2.0, 0.05, 2_000).significant
