@@ -245,11 +245,10 @@ def _moved(
     if not moved and not shown and old.seeds == new.seeds:
         return None
     if not causes:
-        others = [name for name in elsewhere if not name.startswith(f"{new.label} (")]
-        more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
+        more = f" and {len(elsewhere) - _MOST_NAMED} more" if len(elsewhere) > _MOST_NAMED else ""
         causes = [
-            f"its records are the same; other rows moved it: {', '.join(others[:_MOST_NAMED])}{more}"
-            if others and old.values == new.values
+            f"its records are the same; other rows moved it: {', '.join(elsewhere[:_MOST_NAMED])}{more}"
+            if elsewhere and old.values == new.values
             else "its records are the same, but were aggregated otherwise"
         ]
     return RowChange(

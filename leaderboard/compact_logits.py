@@ -52,7 +52,8 @@ def compact(logits: NDArray[np.floating], labels: Sequence[int] | None) -> Compa
     if rows > MOST_ROWS or not 2 <= classes <= MOST_CLASSES:
         return None
     wide = logits.astype(np.float64)
-    largest = float(np.finfo(np.float16).max)
+    # There is one larger number, for the predicted class where several are as large.
+    largest = float(np.nextafter(np.finfo(np.float16).max, np.float16(0)))
     relative = np.clip(wide[:, 1:] - wide[:, :1], -largest, largest).astype("<f2")
     _keep_predictions(relative, wide.argmax(axis=1))
     return CompactLogits(

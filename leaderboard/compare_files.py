@@ -19,7 +19,7 @@ _NAME_OF_A_PICTURE = re.compile(r"[a-z0-9-]+-[0-9a-f]{8}\.[a-z]+")
 def formats_in(folder: Path) -> tuple[Format, ...]:
     """The formats that a folder holds a leaderboard in; Markdown in any case, for there should be one."""
     documents = [name for name, file in FILES.items() if name == "markdown" or (folder / file).exists()]
-    pictures = [name for name in PICTURE_FORMATS if any((folder / PICTURES_FOLDER).glob(f"*.{name}"))]
+    pictures = [name for name in PICTURE_FORMATS if _pictures(folder, name)]
     return (*documents, *pictures)
 
 
@@ -54,9 +54,14 @@ def first_left_over(files: Iterable[RenderedFile], folder: Path) -> str | None:
     """
     rendered = {folder / file.name: file.format for file in files}
     formats = {name for name in rendered.values() if name in PICTURE_FORMATS}
-    there = sorted(path for name in formats for path in (folder / PICTURES_FOLDER).glob(f"*.{name}"))
-    left_over = (path for path in there if path not in rendered and _NAME_OF_A_PICTURE.fullmatch(path.name))
+    there = sorted(path for name in formats for path in _pictures(folder, name))
+    left_over = (path for path in there if path not in rendered)
     return next((f"{path}: is no picture of these records" for path in left_over), None)
+
+
+def _pictures(folder: Path, format_: Format) -> list[Path]:
+    found = (folder / PICTURES_FOLDER).glob(f"*.{format_}")
+    return [path for path in found if _NAME_OF_A_PICTURE.fullmatch(path.name)]
 
 
 def _first_line(there: bytes, wanted: bytes) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
 _SPECIAL = {
@@ -97,8 +96,8 @@ _ACCENTS = {
     "\N{COMBINING OGONEK}": "k ",
 }
 
-# Two of these in a row become another character in some fonts.
-_LIGATURE = re.compile(r"(?<=-)(?=-)|(?<=,)(?=,)|(?<=')(?=')")
+_LIGATURES = "-,'"
+"""Two of these in a row become another character in some fonts."""
 
 
 def escape_latex(text: str) -> str:
@@ -110,7 +109,12 @@ def escape_latex(text: str) -> str:
     become spaces. The result may stand in a table cell, in a caption or at the beginning of a line.
     """
     line = unicodedata.normalize("NFC", " ".join(text.split()))
-    return "{}".join("".join(map(_escaped, part)) for part in _LIGATURE.split(line))
+    found: list[str] = []
+    for escaped in map(_escaped, line):
+        if found and found[-1][-1] == escaped[0] and escaped[0] in _LIGATURES:
+            found.append("{}")
+        found.append(escaped)
+    return "".join(found)
 
 
 def _escaped(character: str) -> str:

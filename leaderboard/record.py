@@ -144,6 +144,12 @@ class AttackResult(_Part):
     texts: str | None = Field(default=None, description="Parquet file of the attacked texts, relative to the record")
     texts_sha256: str | None = None
 
+    @model_validator(mode="after")
+    def _accuracy_is_read_as_every_other(self) -> AttackResult:
+        if self.accuracy_under_attack.unit != "percent" or not self.accuracy_under_attack.higher_is_better:
+            raise ValueError("accuracy_under_attack is in percent, and higher is better")
+        return self
+
     @property
     def column(self) -> str:
         """Column heading: recipe and budget, so that a cheap attack cannot pass for a strong one."""
@@ -187,7 +193,9 @@ class Training(_Part):
     selection_accuracy: tuple[float, ...] = Field(description="percent, one per epoch")
     kept_epoch: int | None = Field(description="1-based epoch whose weights were kept")
     loss: float | None = Field(description="mean training loss")
-    resumed: bool = Field(default=False, description="went on from a checkpoint: times and memory are of the last part")
+    resumed: bool = Field(
+        default=False, description="went on from a checkpoint: the memory and the phases' times are of the last part"
+    )
     method: dict[str, Any] = Field(default_factory=dict, description="what the method reports of itself")
     seconds: float | None = Field(
         default=None,

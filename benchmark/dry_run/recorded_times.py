@@ -43,7 +43,7 @@ SPEED = ("device", "processor", "threads", "processes")
 def usable_records(folders: Sequence[Path], here: Machine) -> list[Record]:
     """Finished records below the folders whose times hold on this machine.
 
-    A resumed training's record holds the times of its last part alone and is passed over, as is one of another
+    A resumed training's record holds the phases' times of its last part alone and is passed over, as is one of another
     device, processor or number of threads or processes.
 
     Raises:

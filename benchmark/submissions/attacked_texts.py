@@ -73,6 +73,7 @@ def _check_configured(submission: Submission) -> None:
             "evaluation_set": settings.evaluation_set or record.in_distribution_test,
             "max_queries": settings.max_queries,
             "seed": settings.seed,
+            "field": attack.field and settings.field,  # single texts have none
         }
         for name, value in expected.items():
             if getattr(attack, name) != value:
@@ -90,7 +91,9 @@ def _check_itself(where: str, attack: AttackResult) -> None:
             f"{where}: {attack.succeeded} + {attack.failed} + {attack.skipped} are not {attack.examples} texts"
         )
     accuracy = attack.accuracy_under_attack.value
-    if accuracy is not None and abs(accuracy - 100.0 * attack.failed / max(1, attack.examples)) > 1e-6:
+    if (accuracy is None) != (attack.examples == 0):
+        raise Problem(f"{where}: accuracy_under_attack is {accuracy}, for {attack.examples} texts")
+    if accuracy is not None and abs(accuracy - 100.0 * attack.failed / attack.examples) > 1e-6:
         raise Problem(f"{where}: accuracy {accuracy:.4f}, but {attack.failed} of {attack.examples} held out")
     attacked, rate = attack.succeeded + attack.failed, attack.attack_success_rate.value
     expected = 100.0 * attack.succeeded / attacked if attacked else None

@@ -40,7 +40,13 @@ def find_submitted(folders: Sequence[Path]) -> list[Path]:
     for folder in folders:
         below = find_records(folder) if folder.is_dir() and not folder.is_symlink() else []
         if not below:
-            what = f"no {RECORD_FILE} below it" if folder.is_dir() else "is not a folder"
+            what = (
+                "is a link, and links are not followed"
+                if folder.is_symlink()
+                else f"no {RECORD_FILE} below it"
+                if folder.is_dir()
+                else "is not a folder"
+            )
             raise UserError(f"{folder}: {what}; name a folder that `roast-bench run` wrote to.")
         found += below
     return list(dict.fromkeys(found))

@@ -5,10 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-import numpy as np
-
 from benchmark.errors import UserError
-from benchmark.metrics import UndefinedMetric, accuracy
 from benchmark.path_inside import path_inside
 from benchmark.rescoring import compute_scores
 from benchmark.scoring import perspectives
@@ -17,10 +14,13 @@ from benchmark.submissions.problem import Problem
 from benchmark.submissions.submission import Submission
 from leaderboard.compact_logits import compact, expand
 from leaderboard.record import Record, Score
+from leaderboard.significance.single_predictions import labelled_predictions
 from tasks import Role
 
 ROUNDING = 1e-6
 """Percent, or the unit of another score: by how much processors differ."""
+
+_OTHER_SETS = "set_scores: does not have the scores of exactly the sets in evaluation_sets"
 
 
 def check_scores(submission: Submission, *, without_logits: bool) -> None:
@@ -46,7 +46,7 @@ def check_scores(submission: Submission, *, without_logits: bool) -> None:
         raise Problem(str(error)) from None
     _compare("scores", record.scores, scores)
     if record.set_scores.keys() != set_scores.keys():
-        raise Problem("set_scores: does not have the scores of exactly the sets in evaluation_sets")
+        raise Problem(_OTHER_SETS)
     for name, found in set_scores.items():
         _compare(f"set_scores.{name}", record.set_scores[name], found)
     for name, item in record.evaluation_sets.items():
@@ -78,29 +78,32 @@ def _said(score: Score) -> str:
 
 
 def _check_compact_alone(record: Record) -> None:
+    if record.set_scores.keys() != record.evaluation_sets.keys():
+        raise Problem(_OTHER_SETS)
     for name, item in record.evaluation_sets.items():
         if item.compact_logits is None:
             raise Problem(f"evaluation_sets.{name}: has neither a file of logits nor compact ones")
         try:
-            logits, labels = expand(item.compact_logits, item.rows)
+            _, labels = expand(item.compact_logits, item.rows)
+            if (labels is None) == Role(item.role).labelled:
+                raise Problem(f"evaluation_sets.{name}: its role is {item.role}, with{'out' * (labels is None)} labels")
+            if labels is not None:
+                _check_accuracy(name, record)
         except ValueError as error:
             raise Problem(f"evaluation_sets.{name}: {error}") from None
-        if (labels is None) == Role(item.role).labelled:
-            raise Problem(f"evaluation_sets.{name}: its role is {item.role}, with{'out' * (labels is None)} labels")
-        if labels is not None and item.projection is None:
-            _check_accuracy(name, record, logits, labels)
     _check_means(record)
 
 
-def _check_accuracy(name: str, record: Record, logits: np.ndarray, labels: np.ndarray) -> None:
-    given = record.set_scores.get(name, {}).get("accuracy")
+def _check_accuracy(name: str, record: Record) -> None:
+    given = record.set_scores[name].get("accuracy")
     if given is None:
         raise Problem(f"set_scores.{name}: has no accuracy")
-    try:
-        found = 100.0 * accuracy(logits, labels)
-    except UndefinedMetric:
+    predictions = labelled_predictions(record, name)
+    if not len(predictions.correct):
         return
-    if given.value is None or abs(given.value - found) > ROUNDING:
+    found = 100.0 * float(predictions.correct.mean())
+    undecided = 100.0 * float(predictions.undecided.mean())
+    if given.value is None or abs(given.value - found) > undecided + ROUNDING:
         raise Problem(f"set_scores.{name}.accuracy is {_said(given)}, its compact logits give {found:.6f}")
 
 

@@ -15,6 +15,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from leaderboard.aggregate import BASELINE
 from leaderboard.layout import INCOMPLETE, SELECTED_ON_REPORTED, label_of
 from leaderboard.table import Row, Table
 
@@ -22,7 +23,7 @@ DOTS_PER_INCH = 150
 """Of PNG files."""
 
 MOST_ROWS = 40
-"""Rows of a table that a picture shows: the first ones, which have the best ranks."""
+"""Rows of a table that a picture shows."""
 
 GREY = "#666666"
 LIGHT_GREY = "#e6e6e6"
@@ -88,13 +89,15 @@ def place_title(figure: Figure, table: Table, what: str) -> None:
     size = _TITLE_SIZE * min(1.0, (width - 0.2) / (_TITLE_LETTER * len(title)))
     place_text(figure, 0.1, height - 0.12, title, va="top", weight="bold", size=size)
     if len(table.rows) > MOST_ROWS:
-        said = f"the first {MOST_ROWS} of {len(table.rows):,} rows"
+        said = f"{MOST_ROWS} of {len(table.rows):,} rows: the first, and vanilla"
         place_text(figure, 0.1, height - 0.32, said, va="top", color=GREY, size=8)
 
 
 def shown_rows(table: Table) -> tuple[Row, ...]:
-    """The rows that a picture shows."""
-    return table.rows[:MOST_ROWS]
+    """The rows that a picture shows: the first ones, and vanilla wherever it stands."""
+    first, others = table.rows[:MOST_ROWS], table.rows[MOST_ROWS:]
+    baselines = tuple(row for row in others if row.method == BASELINE)[:1]
+    return (*first[: MOST_ROWS - len(baselines)], *baselines)
 
 
 def cut(text: str, limit: int = _LABEL_LIMIT) -> str:

@@ -90,7 +90,7 @@ def draw_cost(table: Table) -> Figure | None:
     labels = [(label_in_picture(row, 28), cost, delta, _is_on(front, row, cost, delta)) for row, cost, delta in known]
     _label(figure, axes, labels)
     marks = "".join(f" {said}." for said in marks_in_words(row for row, *_ in known))
-    said = f"Bold, joined by the line: no other method is both better and cheaper.{marks}"
+    said = f"Bold, joined by the line: none shown is both better and cheaper.{marks}"
     place_text(figure, 0.1, 0.12, said, va="bottom", size=8, color=GREY)
     return figure
 

@@ -51,7 +51,7 @@ def draw_sets(table: Table) -> Figure | None:
         (row.label, column): value - reference[column]
         for row in rows
         for column, value in _values(row).items()
-        if column in reference and abs(value - reference[column]) < _LARGEST
+        if column in columns and abs(value - reference[column]) < _LARGEST
     }
     if not differences:
         return None

@@ -18,6 +18,11 @@ _KINDS: dict[str, Literal["calibration", "detection"]] = {"ece": "calibration", 
 _UNNAMED = "the in-distribution test set"
 """Stands for it in records that do not say which one it is; there is no evaluation set of that name."""
 
+_CLOSE = {"calibration": 2.0, "detection": 2.0}
+"""Percentage points by which a score may differ from that of the same logits in half precision."""
+
+_EXACT = 0.005
+
 _FEWEST_ROWS = {"accuracy": 1, "calibration": 10, "detection": 1, "attack": 1}
 
 
@@ -105,6 +110,15 @@ def unusable(record: Record, source: Source, reference: Record) -> list[str]:
     except ValueError as error:
         return [f"{one_line(source.name)}: {one_line(str(error))}"]
     return [] if same else [f"{one_line(source.name)}: other texts"]
+
+
+def half_precision_error(record: Record, source: Source) -> float:
+    """Percentage points by which a score of usable single predictions may differ from that in the record."""
+    if source.kind in _CLOSE:
+        return _CLOSE[source.kind]
+    if source.kind == "attack" or record.evaluation_sets[source.name].projection is None:
+        return _EXACT
+    return _EXACT + 100.0 * float(labelled_predictions(record, source.name).undecided.mean())
 
 
 def _texts(record: Record, name: str) -> tuple[str, int] | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from leaderboard.record import PERSPECTIVES
-from leaderboard.significance.column_sources import Source, sources_of
+from leaderboard.significance.column_sources import Source, half_precision_error, sources_of
 from leaderboard.significance.holm import holm
 from leaderboard.significance.testable import testable_rows
 from leaderboard.table import DELTA, Column, Comparison, Row
@@ -26,11 +26,6 @@ REPLICATES_A_ROW = 100
 
 MOST_UNDEFINED = 0.05
 """Share of replicates without a Δ from which on Δ is not compared."""
-
-_CLOSE = {"calibration": 2.0, "detection": 2.0}
-"""Percentage points by which a score may differ from that of the same logits in half precision; others are exact."""
-
-_EXACT = 0.005
 
 _DECIMALS = 6
 
@@ -124,7 +119,9 @@ def _resample(
             found_mean = float(np.mean([values[0] for values in of_seed.values()]))
             mean = rows[at].values[column.key].mean
             assert mean is not None
-            if abs(found_mean - mean) > max(_CLOSE.get(source.kind, _EXACT) for source in of_column):
+            if abs(found_mean - mean) > max(
+                half_precision_error(record, source) for record in rows[at].records for source in of_column
+            ):
                 found = f"{column.name} {found_mean:.2f}, not {mean:.2f}"
                 wrong.setdefault(at, f"{rows[at].label} (by its single predictions it has {found})")
             resampled.setdefault(column.key, {})[at] = of_seed

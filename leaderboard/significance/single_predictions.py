@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_HALF_A_DIGIT = 2.0**-11
+"""Of a logit in half precision, relative."""
+
 
 @dataclass(frozen=True)
 class LabelledPredictions:
@@ -22,6 +25,8 @@ class LabelledPredictions:
     """(n, classes), of the merged classes where probabilities were merged."""
     correct: NDArray[np.bool_]
     """(n,)."""
+    undecided: NDArray[np.bool_]
+    """(n,): where half precision may have changed which of the merged classes is predicted."""
 
 
 def labelled_predictions(record: Record, name: str) -> LabelledPredictions:
@@ -40,8 +45,9 @@ def labelled_predictions(record: Record, name: str) -> LabelledPredictions:
     logits, labels = _expanded(item)
     if labels is None:
         raise ValueError("there are no labels")
+    decided = np.zeros(len(logits), bool)
     if item.projection is None:
-        return LabelledPredictions(logits, logits.argmax(axis=1) == labels)
+        return LabelledPredictions(logits, logits.argmax(axis=1) == labels, decided)
     groups = item.projection.groups
     classes = logits.shape[1]
     if not all(groups) or sorted(index for group in groups for index in group) != list(range(classes)):
@@ -53,10 +59,13 @@ def labelled_predictions(record: Record, name: str) -> LabelledPredictions:
         group_of = np.empty(classes, np.int64)
         for index, group in enumerate(groups):
             group_of[list(group)] = index
-        return LabelledPredictions(logits, group_of[logits.argmax(axis=1)] == labels)
+        return LabelledPredictions(logits, group_of[logits.argmax(axis=1)] == labels, decided)
     log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
     merged = np.stack([np.logaddexp.reduce(log_p[:, list(group)], axis=1) for group in groups], axis=1)
-    return LabelledPredictions(merged, merged.argmax(axis=1) == labels)
+    ordered = np.sort(merged, axis=1)
+    # A logit is off by at most half a last digit, and so the logarithm of a merged probability.
+    undecided = ordered[:, -1] - ordered[:, -2] <= 2 * _HALF_A_DIGIT * np.abs(logits).max(axis=1)
+    return LabelledPredictions(merged, merged.argmax(axis=1) == labels, undecided)
 
 
 def anomaly_scores(record: Record, name: str) -> NDArray[np.float64]:

@@ -35,7 +35,11 @@ def test_predictions_stay_where_rounding_makes_logits_equal() -> None:
 def test_logits_beyond_half_precision_are_cut() -> None:
     stored = compact(np.array([[-1e30, 1e30]]), [1])
     assert stored is not None
-    assert expand(stored, 1)[0].tolist() == [[0.0, 65504.0]]
+    assert expand(stored, 1)[0].tolist() == [[0.0, 65472.0]]
+    several = np.array([[0.0, 1e5, 2e5], [0.0, 2e5, 1e5], [2e5, 1e5, 0.0], [0.0, -1e5, -2e5]])
+    stored = compact(several, None)
+    assert stored is not None
+    assert expand(stored, 4)[0].argmax(axis=1).tolist() == several.argmax(axis=1).tolist()
 
 
 @pytest.mark.parametrize("shape", [(MOST_ROWS + 1, 2), (3, 1), (1, 257)])

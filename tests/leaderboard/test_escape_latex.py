@@ -27,6 +27,7 @@ HOSTILE = [
         ("acc_in", r"acc\_in"),
         (r"\input{x}", r"\textbackslash{}input\{x\}"),
         ("50% & $5 #1", r"50\% \& \$5 \#1"),
+        ("\N{EN DASH}- \N{RIGHT SINGLE QUOTATION MARK}' --", "--{}- '{}' -{}-"),
         ("^^M", r"\textasciicircum{}\textasciicircum{}M"),
         ("[0.5ex]*", "{[}0.5ex{]}{*}"),
         ("a--b,,c''d", "a-{}-b,{},c'{}'d"),

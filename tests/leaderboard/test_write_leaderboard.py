@@ -222,6 +222,7 @@ def test_which_formats_are_there(record_factory: RecordFactory, write_record: Re
     write_record(record_factory(), tmp_path / "in")
     assert formats_in(tmp_path / "out") == ("markdown",)
     write_leaderboard([tmp_path / "in"], tmp_path / "out", ("json", "svg"))
+    (tmp_path / "out" / "pictures" / "ours.png").write_text("", encoding="utf-8")
     assert formats_in(tmp_path / "out") == ("markdown", "json", "svg")
     write_leaderboard([tmp_path / "in"], tmp_path / "out", FORMATS)
     assert formats_in(tmp_path / "out") == FORMATS

@@ -26,15 +26,18 @@ from benchmark.progress import Reporter
 from benchmark.publish import CHANGES_FILE
 from benchmark.rescoring import compute_scores
 from benchmark.run import run_cells
+from benchmark.scoring import perspectives
 from benchmark.stored_logits import read_logits, store_logits
 from benchmark.submissions.check import Checked, check_submission
 from benchmark.suite import AttackSettings, Suite, TrainingSettings
 from leaderboard.checksum import with_checksum
 from leaderboard.compact_logits import compact
-from leaderboard.record import find_records, read_record
+from leaderboard.record import RECORD_FILE, Record, find_records, read_record
 from leaderboard.rendered_files import FORMATS
 from leaderboard.write import write_leaderboard
+from tasks import Role
 
+RESULTS = Path(__file__).parents[3] / "leaderboard" / "results"
 Change = Callable[[dict[str, Any]], None]
 SUITE = {
     "name": "tiny",
@@ -125,6 +128,19 @@ def resolved(change: Change) -> Change:
     return changed
 
 
+def in_all(change: Change) -> Change:
+    """A change of what perspectives are the means of, and the perspectives that follow from it."""
+
+    def changed(content: dict[str, Any]) -> None:
+        change(content)
+        record = Record.model_validate(content)
+        roles = {name: Role(item.role) for name, item in record.evaluation_sets.items()}
+        found = perspectives(roles, record.set_scores, record.attacks)
+        content["scores"] = {key: score.model_dump(mode="json") for key, score in found.items()}
+
+    return changed
+
+
 CHANGES: dict[str, tuple[Change, str]] = {
     "failed": (
         lambda c: c.update(status="failed", failure={"kind": "E", "message": "m", "traceback": "t"}),
@@ -172,6 +188,18 @@ CHANGES: dict[str, tuple[Change, str]] = {
     ),
     "no bits": (lambda c: c["attacks"][0].update(held_out=None), "held_out is missing"),
     "queries": (lambda c: c["attacks"][0].update(queries=10_000), "10,000 queries, allowed are 20"),
+    "attacked field": (
+        in_all(lambda c: c["attacks"][0].update(field="premise")),
+        "field is 'premise', configured was",
+    ),
+    "no accuracy under attack": (
+        in_all(lambda c: c["attacks"][0]["accuracy_under_attack"].update(value=None, reason="lost")),
+        "accuracy_under_attack is None, for 6 texts",
+    ),
+    "direction of an attack": (
+        lambda c: c["attacks"][0]["accuracy_under_attack"].update(higher_is_better=False),
+        "accuracy_under_attack is in percent, and higher is better",
+    ),
     "texts": (lambda c: c["attacks"][0].update(texts_sha256="0" * 64), "does not have the sha256"),
     "steps": (lambda c: c["training"].update(steps=1), "training.steps is 1; 2 epochs of the training data are"),
     "kept": (lambda c: c["training"].update(kept_epoch=9), "training.kept_epoch is 9, of 2 epochs"),
@@ -532,6 +560,39 @@ def test_records_without_logits_are_accepted_where_asked_for(submitted: Path) ->
         lambda content: content["evaluation_sets"]["other"]["compact_logits"].update(logits="AAAA"),
     )
     assert "the compact logits have 3 bytes, not the 60" in problem_of(submitted, without_logits=True)
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    """A published record with a set whose classes were merged, RTE."""
+    (folder,) = (RESULTS / "small/entailment-small/minilm/vanilla").glob("seed-0-*")
+    return Path(shutil.copytree(folder, tmp_path / folder.relative_to(RESULTS / "small"))) / RECORD_FILE
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda c: c["set_scores"]["rte"]["accuracy"].update(value=99.0), "set_scores.rte.accuracy is 99.000000, its"),
+        (lambda c: c["set_scores"].update(x=c["set_scores"]["rte"]), "does not have the scores of exactly the sets"),
+        (lambda c: c["set_scores"].pop("ag-news"), "does not have the scores of exactly the sets"),
+    ],
+)
+def test_published_scores_that_their_compact_logits_do_not_give(published: Path, change: Change, expected: str) -> None:
+    folder = published.parents[4]
+    assert check(folder, without_logits=True).refused == {}
+    rewrite(published, change)
+    assert expected in problem_of(folder, published, without_logits=True)
+
+
+def test_logits_beyond_half_precision_are_compared_as_every_other(published: Path) -> None:
+    def overflow(content: dict[str, Any]) -> None:
+        item = content["evaluation_sets"]["ag-news"]
+        infinite = np.full((item["rows"], 2), np.inf, "<f2")
+        item["compact_logits"]["logits"] = base64.b64encode(infinite.tobytes()).decode()
+
+    rewrite(published, overflow)
+    folder = published.parents[4]
+    assert "ag-news: the compact logits are not all finite" in problem_of(folder, published, without_logits=True)
 
 
 HOSTILE = [

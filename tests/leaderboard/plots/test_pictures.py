@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from sklearn.calibration import calibration_curve
 
@@ -18,7 +19,7 @@ from leaderboard.aggregate import aggregate
 from leaderboard.compact_logits import compact
 from leaderboard.detail import scores_of_sets
 from leaderboard.plots import KINDS, render_pictures
-from leaderboard.plots.canvas import MOST_ROWS, default_style
+from leaderboard.plots.canvas import MOST_ROWS, default_style, shown_rows
 from leaderboard.plots.cost import draw_cost
 from leaderboard.plots.palette import looks
 from leaderboard.plots.pareto import pareto_front
@@ -212,10 +213,31 @@ def test_hostile_and_long_names(record_factory: RecordFactory) -> None:
 
 
 def test_many_rows_are_cut_and_it_is_said(record_factory: RecordFactory) -> None:
-    records = [record_factory("vanilla")]
+    records = [record_factory("vanilla", scores={"acc_in": 1.0})]
     records += [record_factory("roast", hyper_parameters={"alpha": number}) for number in range(60)]
-    picture = render_pictures(one_table(records), "svg")["perspectives"]
-    assert f"the first {MOST_ROWS} of 61 rows".encode() in picture
+    table = one_table(records)
+    assert [row.method for row in table.rows].index("vanilla") == 60
+    assert f"{MOST_ROWS} of 61 rows: the first, and vanilla".encode() in render_pictures(table, "svg")["perspectives"]
+    rows = shown_rows(table)
+    assert len(rows) == MOST_ROWS
+    assert rows == (*table.rows[: MOST_ROWS - 1], table.rows[60])
+
+
+def test_sets_that_are_not_drawn_do_not_fade_those_that_are(
+    record_factory: RecordFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def colours(of_the_last: float) -> set[tuple[float, ...]]:
+        content = [
+            json.loads(whole_record(record_factory, method, 1).model_dump_json()) for method in ("vanilla", "sam")
+        ]
+        content[1]["set_scores"]["qqp"]["auroc"]["value"] = of_the_last
+        figure = draw_sets(one_table([Record.model_validate(item) for item in content]))
+        assert figure is not None
+        return {patch.get_facecolor() for patch in figure.artists if isinstance(patch, Rectangle)}
+
+    assert colours(1.0) != colours(99.0)
+    monkeypatch.setattr("leaderboard.plots.sets.MOST_COLUMNS", 3)
+    assert colours(1.0) == colours(99.0)
 
 
 def every_text(figure: Figure) -> list[Text]:
