@@ -18,10 +18,11 @@ from leaderboard.json_document import (
     DocumentRow,
     DocumentTable,
 )
+from leaderboard.layout import shown_delta
 from leaderboard.one_line import one_line
 from leaderboard.record import PERSPECTIVES
 from leaderboard.setting import Setting, canonical, differences
-from leaderboard.shown_row import arrow, other_differences, shown_delta, shown_rank
+from leaderboard.shown_row import arrow, other_differences, shown_rank
 
 Kind = Literal["added", "removed", "moved", "changed"]
 """Moved: rank or Δ is shown otherwise; changed: only seeds, scores, significance against vanilla or cost are."""
@@ -194,7 +195,7 @@ class _GroupComparison:
         for key, row in new_rows.items():
             if key not in old_rows:
                 why = self._why_added(row, new) if new else ()
-                rows.append(RowChange("added", row.label, row.method, shown_rank(row), shown_delta(row), why))
+                rows.append(RowChange("added", row.label, row.method, shown_rank(row), shown_delta(row.delta), why))
                 continue
             causes = [*(["the setting changed"] if other_setting else []), *own[key]]
             if (change := _moved(old_rows[key], row, causes, elsewhere, lower_is_better)) is not None:
@@ -202,7 +203,7 @@ class _GroupComparison:
         for key, row in old_rows.items():
             if key not in new_rows:
                 why = self._why_removed(row, old) if old else ()
-                rows.append(RowChange("removed", row.label, row.method, shown_rank(row), shown_delta(row), why))
+                rows.append(RowChange("removed", row.label, row.method, shown_rank(row), shown_delta(row.delta), why))
         return TableChanges(
             task=self._new.task,
             backbone=self._new.backbone,
@@ -240,7 +241,7 @@ def _moved(
     lower_is_better: frozenset[str],
 ) -> RowChange | None:
     """What became of a row that is in both; None where nothing is shown otherwise."""
-    moved = (shown_rank(old), shown_delta(old)) != (shown_rank(new), shown_delta(new))
+    moved = (shown_rank(old), shown_delta(old.delta)) != (shown_rank(new), shown_delta(new.delta))
     shown = other_differences(old, new, lower_is_better)
     if not moved and not shown and old.seeds == new.seeds:
         return None
@@ -256,7 +257,7 @@ def _moved(
         label=new.label,
         method=new.method,
         rank=arrow(shown_rank(old), shown_rank(new)),
-        delta=arrow(shown_delta(old), shown_delta(new)),
+        delta=arrow(shown_delta(old.delta), shown_delta(new.delta)),
         why=(*causes, *shown),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from leaderboard.record import PERSPECTIVES
-from leaderboard.table import DELTA, SIGNIFICANT, Column, Row, Table, Value
+from leaderboard.table import DELTA, SIGNIFICANT, Column, Row, Table
 
 UNDEFINED = "–"
 """Stands for a value that does not exist; never a number."""
@@ -100,9 +100,7 @@ def entries(table: Table) -> list[list[Entry]]:
     Scores, Δ and rank have two decimals, the cost has three significant digits or more.
     """
     scored = [_scored_entries(table, column) for column in table.columns]
-    delta = _entries(
-        table, DELTA, [row.delta for row in table.rows], lambda value: f"{value:+.2f}" if value else "0.00", True
-    )
+    delta = _entries(table, DELTA, [row.delta for row in table.rows], shown_delta, True)
     rank = _entries(table, None, [row.rank for row in table.rows], lambda value: f"{value:.2f}", False)
     cost = [[Entry(UNDEFINED if row.cost is None else shown_cost(row.cost))] for row in table.rows]
     return [
@@ -122,6 +120,32 @@ def shown_cost(cost: float) -> str:
     """A multiple of vanilla's training time: ``1.00×``, ``2.41×``, ``12.3×``, ``124×``."""
     decimals = 2 if cost < 9.995 else 1 if cost < 99.95 else 0
     return f"{cost:.{decimals}f}×"
+
+
+def shown_delta(delta: float | None) -> str:
+    """With a sign and two decimals; ``0.00`` where that is 0."""
+    if delta is None:
+        return UNDEFINED
+    rounded = _rounded(delta)
+    return f"{rounded:+.2f}" if rounded else "0.00"
+
+
+def shown_score(mean: float | None, deviation: float | None) -> str:
+    """``81.50 ± 0.71``, without the deviation where there is none."""
+    if mean is None:
+        return UNDEFINED
+    return f"{_rounded(mean):.2f}" + ("" if deviation is None else f" ± {deviation:.2f}")
+
+
+def below(table: Table) -> list[str]:
+    """All lines below a table of a document: its legend, its notes, and where it comes from."""
+    suites = f"{'Suite' if len(table.suites) == 1 else 'Suites'}: {', '.join(table.suites)}"
+    return [
+        *legend(table),
+        *table.notes,
+        f"{suites}. Records: {table.records}. Setting: {table.setting}.",
+        f"{table.versions}.",
+    ]
 
 
 def legend(table: Table) -> list[str]:
@@ -171,11 +195,10 @@ def _scored_entries(table: Table, column: Column) -> list[Entry]:
     values = [row.values[column.key] for row in table.rows]
     means = [value.mean for value in values]
     entries = _entries(table, column.key, means, lambda mean: f"{mean:.2f}", column.higher_is_better)
-    return [replace(entry, text=entry.text + _deviation(value)) for entry, value in zip(entries, values, strict=True)]
-
-
-def _deviation(value: Value) -> str:
-    return "" if value.deviation is None else f" ± {value.deviation:.2f}"
+    return [
+        replace(entry, text=shown_score(value.mean, value.deviation))
+        for entry, value in zip(entries, values, strict=True)
+    ]
 
 
 def _entries(

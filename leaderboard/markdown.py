@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from tabulate import tabulate
 
 from leaderboard.escape_markdown import escape_markdown
-from leaderboard.layout import READING, Entry, direction_and_unit, entries, legend, partial_mark, shows_cost
+from leaderboard.layout import READING, Entry, below, direction_and_unit, entries, partial_mark, shows_cost
 from leaderboard.table import FailedCell, Group, Leaderboard, Table
 
 
@@ -65,18 +65,7 @@ def _table(table: Table, pictures: Mapping[str, str]) -> list[str]:
     )
     parts = [grid]
     parts += _pictures(table, pictures)
-    suites = f"{'Suite' if len(table.suites) == 1 else 'Suites'}: {', '.join(table.suites)}"
-    parts.append(
-        _list(
-            [
-                *legend(table),
-                *table.notes,
-                f"{suites}. Records: {table.records}. Setting: {table.setting}.",
-                f"{table.versions}.",
-            ]
-        )
-    )
-    return parts
+    return [*parts, _list(below(table))]
 
 
 def _pictures(table: Table, pictures: Mapping[str, str]) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from leaderboard.json_document import DocumentRow, DocumentValue
-from leaderboard.layout import UNDEFINED, shown_cost
+from leaderboard.json_document import DocumentRow
+from leaderboard.layout import UNDEFINED, shown_cost, shown_score
 
 _NOT_SIGNIFICANT = "not significant"
 
@@ -13,14 +13,6 @@ _NOT_SIGNIFICANT = "not significant"
 def shown_rank(row: DocumentRow) -> str:
     """With two decimals."""
     return UNDEFINED if row.rank is None else f"{row.rank:.2f}"
-
-
-def shown_delta(row: DocumentRow) -> str:
-    """With a sign and two decimals."""
-    if row.delta is None:
-        return UNDEFINED
-    rounded = round(row.delta, 2)
-    return f"{rounded:+.2f}" if rounded else "0.00"
 
 
 def other_differences(before: DocumentRow, after: DocumentRow, lower_is_better: frozenset[str]) -> list[str]:
@@ -54,13 +46,7 @@ def _arrows(before: Mapping[str, str], after: Mapping[str, str], missing: str) -
 
 
 def _scores(row: DocumentRow) -> dict[str, str]:
-    return {key: _score(value) for key, value in row.values.items()}
-
-
-def _score(value: DocumentValue) -> str:
-    if value.mean is None:
-        return UNDEFINED
-    return f"{value.mean:.2f}" + ("" if value.deviation is None else f" ± {value.deviation:.2f}")
+    return {key: shown_score(value.mean, value.deviation) for key, value in row.values.items()}
 
 
 def _significance(row: DocumentRow, lower_is_better: frozenset[str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from leaderboard.detail import Metric, Provenance, provenance, scores_of_attacks, scores_of_sets
-from leaderboard.layout import UNDEFINED
+from leaderboard.layout import UNDEFINED, shown_score
 from leaderboard.one_line import one_line
 from leaderboard.record import Record
 from leaderboard.table import DELTA, Comparison, Row, Table
@@ -121,10 +121,7 @@ def _heading(name: str, metric: Metric) -> str:
 
 
 def _number(metric: Metric | None) -> str:
-    if metric is None or metric.value.mean is None:
-        return UNDEFINED
-    deviation = metric.value.deviation
-    return f"{metric.value.mean:.2f}" + ("" if deviation is None else f" ± {deviation:.2f}")
+    return UNDEFINED if metric is None else shown_score(metric.value.mean, metric.value.deviation)
 
 
 def _hyper_parameters(row: Row) -> tuple[tuple[str, str], ...]:

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from leaderboard.layout import Entry, direction_and_unit, entries, legend, partial_mark, shows_cost
+from leaderboard.layout import Entry, below, direction_and_unit, entries, partial_mark, shows_cost
 from leaderboard.one_line import one_line
 from leaderboard.page.behind_a_row import BehindARow, behind_a_row
 from leaderboard.record import DataFingerprint
@@ -132,7 +132,6 @@ def _group(group: Group, identity: str, pictures: Mapping[str, Mapping[str, byte
 
 def _table(table: Table, group: str, pictures: Mapping[str, bytes]) -> ShownTable:
     identity = f"{group}:{table.setting}"
-    suites = f"{'Suite' if len(table.suites) == 1 else 'Suites'}: {', '.join(table.suites)}"
     of_rows = zip(table.rows, entries(table), strict=True)
     return ShownTable(
         id=identity,
@@ -145,12 +144,7 @@ def _table(table: Table, group: str, pictures: Mapping[str, bytes]) -> ShownTabl
             *([Heading(("cost",), "↓", "cost: training time over vanilla's", False)] if shows_cost(table) else []),
         ),
         rows=tuple(_row(row, cells, table, f"{identity}:{place}") for place, (row, cells) in enumerate(of_rows, 1)),
-        notes=(
-            *legend(table),
-            *table.notes,
-            f"{suites}. Records: {table.records}. Setting: {table.setting}.",
-            f"{table.versions}.",
-        ),
+        notes=tuple(below(table)),
         data=_data(table),
         pictures=tuple(Picture(_title(kind), _url(svg)) for kind, svg in pictures.items()),
     )
