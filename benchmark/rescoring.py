@@ -132,6 +132,16 @@ def compute_scores(record: Record, folder: Path) -> tuple[dict[str, dict[str, Sc
         ValueError: logits or labels are malformed.
     """
     sets = {name: _predicted_set(name, item, folder) for name, item in record.evaluation_sets.items()}
+    return scores_of(record, sets)
+
+
+def scores_of(record: Record, sets: Mapping[str, PredictedSet]) -> tuple[dict[str, dict[str, Score]], dict[str, Score]]:
+    """Scores of every set and of the five perspectives, from logits that were read already.
+
+    Raises:
+        UserError: the record does not say how it was scored.
+        ValueError: logits or labels are malformed.
+    """
     set_scores = score_sets(sets, _in_distribution_test(record), _projection(record))
     return set_scores, perspectives({name: item.role for name, item in sets.items()}, set_scores, record.attacks)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -15,7 +16,7 @@ from leaderboard.one_line import one_line
 from leaderboard.read_bounded import read_bounded
 from leaderboard.record import Record, RecordError
 from leaderboard.rows import score_of
-from leaderboard.setting import setting_of
+from leaderboard.setting import canonical, setting_of
 from leaderboard.table import Comparison, Leaderboard, Row, Table
 
 FORMAT: Final = "roast-bench leaderboard"
@@ -191,22 +192,39 @@ def read_document(path: Path) -> Document:
         RecordError: the file cannot be read or is no such document; the message names it and says what is wrong.
     """
     try:
-        content = from_json(read_bounded(path, _LONGEST), allow_inf_nan=False)
+        text = read_bounded(path, _LONGEST)
+        content = from_json(text, allow_inf_nan=False)
     except OSError as error:
         raise RecordError(f"{path}: cannot be read ({error.strerror}).") from None
     except ValueError as error:
         raise RecordError(f"{path}: is not JSON ({error}).") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise RecordError(f"{path}: is no leaderboard.json, for its format is not {FORMAT!r}.")
-    if content.get("version") != DOCUMENT_VERSION:
+    if content.get("version") != DOCUMENT_VERSION or isinstance(content["version"], bool):
         version = one_line(repr(content.get("version")))
         raise RecordError(f"{path}: version is {version}, this roast-bench reads {DOCUMENT_VERSION}.")
     try:
-        return Document.model_validate(content)
+        document = Document.model_validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = one_line(".".join(str(part) for part in first["loc"])) or "the document"
         raise RecordError(f"{path}: {where}: {first['msg']}.") from None
+    if (twice := _repeated(document)) is not None:
+        raise RecordError(f"{path}: holds {one_line(twice)} twice.")
+    return document
+
+
+def _repeated(document: Document) -> str | None:
+    """The first group, table of a group, or row of a table that is there more than once."""
+    names = []
+    for group in document.groups:
+        of_group = f"{group.task}, {group.backbone}"
+        names.append(of_group)
+        for table in group.tables:
+            of_table = f"{of_group}, setting {table.setting}"
+            names.append(of_table)
+            names += [f"{of_table}, {row.method} {canonical(row.hyper_parameters)}" for row in table.rows]
+    return next((name for name, times in Counter(names).items() if times > 1), None)
 
 
 def _table(table: Table) -> DocumentTable:

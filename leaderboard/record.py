@@ -305,7 +305,7 @@ def read_record(path: Path) -> Record:
             f"{path}: is no record, for it has no schema_version; move it away and run the cell again."
         )
     version = content["schema_version"]
-    if version != SCHEMA_VERSION:
+    if version != SCHEMA_VERSION or isinstance(version, bool):
         raise RecordError(
             f"{path}: schema_version is {one_line(repr(version))}, this roast-bench reads {SCHEMA_VERSION}; "
             "move the file away or use the roast-bench that wrote it."

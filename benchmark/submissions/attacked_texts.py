@@ -30,6 +30,9 @@ MOST_BYTES = 2**30
 LONGEST_FILE = 2**28
 """Bytes of a packed one."""
 
+_SHORTENS = "input-reduction"
+"""It keeps the predicted class, and so leaves the accuracy as it is: there is none under attack."""
+
 
 def check_attacks(submission: Submission, *, without_texts: bool) -> None:
     """Counts, accuracies and bits of every attack agree, and its file says the same.
@@ -91,8 +94,10 @@ def _check_itself(where: str, attack: AttackResult) -> None:
             f"{where}: {attack.succeeded} + {attack.failed} + {attack.skipped} are not {attack.examples} texts"
         )
     accuracy = attack.accuracy_under_attack.value
-    if (accuracy is None) != (attack.examples == 0):
+    if (accuracy is None) != (attack.examples == 0 or attack.recipe == _SHORTENS):
         raise Problem(f"{where}: accuracy_under_attack is {accuracy}, for {attack.examples} texts")
+    if attack.truncated > attack.examples:
+        raise Problem(f"{where}: {attack.truncated} of {attack.examples} texts were cut")
     if accuracy is not None and abs(accuracy - 100.0 * attack.failed / attack.examples) > 1e-6:
         raise Problem(f"{where}: accuracy {accuracy:.4f}, but {attack.failed} of {attack.examples} held out")
     attacked, rate = attack.succeeded + attack.failed, attack.attack_success_rate.value

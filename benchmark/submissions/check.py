@@ -49,7 +49,7 @@ def find_submitted(folders: Sequence[Path]) -> list[Path]:
             )
             raise UserError(f"{folder}: {what}; name a folder that `roast-bench run` wrote to.")
         found += below
-    return list(dict.fromkeys(found))
+    return list({path.resolve(): path for path in reversed(found)}.values())[::-1]
 
 
 def check_submission(

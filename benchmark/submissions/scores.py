@@ -10,11 +10,11 @@ from benchmark.path_inside import path_inside
 from benchmark.rescoring import compute_scores
 from benchmark.scoring import perspectives
 from benchmark.stored_logits import read_logits
+from benchmark.submissions.compact_scores import check_compact_scores
 from benchmark.submissions.problem import Problem
 from benchmark.submissions.submission import Submission
-from leaderboard.compact_logits import compact, expand
+from leaderboard.compact_logits import compact
 from leaderboard.record import Record, Score
-from leaderboard.significance.single_predictions import labelled_predictions
 from tasks import Role
 
 ROUNDING = 1e-6
@@ -24,7 +24,7 @@ _OTHER_SETS = "set_scores: does not have the scores of exactly the sets in evalu
 
 
 def check_scores(submission: Submission, *, without_logits: bool) -> None:
-    """All scores follow from the stored logits; where they may be missing, accuracies follow from the compact ones.
+    """All scores follow from the stored logits; where they may be missing, those of sets from the compact ones, nearly.
 
     Args:
         submission: what to check.
@@ -36,7 +36,10 @@ def check_scores(submission: Submission, *, without_logits: bool) -> None:
     record, folder = submission.record, submission.folder
     files = {name: path_inside(folder, item.logits or "") for name, item in record.evaluation_sets.items()}
     if without_logits and not any(file is not None and file.exists() for file in files.values()):
-        _check_compact_alone(record)
+        if record.set_scores.keys() != record.evaluation_sets.keys():
+            raise Problem(_OTHER_SETS)
+        check_compact_scores(record)
+        _check_means(record)
         return
     try:
         set_scores, scores = compute_scores(record, folder)
@@ -75,36 +78,6 @@ def _same(given: Score, found: Score) -> bool:
 
 def _said(score: Score) -> str:
     return "null" if score.value is None else f"{score.value:.6f}"
-
-
-def _check_compact_alone(record: Record) -> None:
-    if record.set_scores.keys() != record.evaluation_sets.keys():
-        raise Problem(_OTHER_SETS)
-    for name, item in record.evaluation_sets.items():
-        if item.compact_logits is None:
-            raise Problem(f"evaluation_sets.{name}: has neither a file of logits nor compact ones")
-        try:
-            _, labels = expand(item.compact_logits, item.rows)
-            if (labels is None) == Role(item.role).labelled:
-                raise Problem(f"evaluation_sets.{name}: its role is {item.role}, with{'out' * (labels is None)} labels")
-            if labels is not None:
-                _check_accuracy(name, record)
-        except ValueError as error:
-            raise Problem(f"evaluation_sets.{name}: {error}") from None
-    _check_means(record)
-
-
-def _check_accuracy(name: str, record: Record) -> None:
-    given = record.set_scores[name].get("accuracy")
-    if given is None:
-        raise Problem(f"set_scores.{name}: has no accuracy")
-    predictions = labelled_predictions(record, name)
-    if not len(predictions.correct):
-        return
-    found = 100.0 * float(predictions.correct.mean())
-    undecided = 100.0 * float(predictions.undecided.mean())
-    if given.value is None or abs(given.value - found) > undecided + ROUNDING:
-        raise Problem(f"set_scores.{name}.accuracy is {_said(given)}, its compact logits give {found:.6f}")
 
 
 def _check_means(record: Record) -> None:

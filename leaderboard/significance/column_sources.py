@@ -18,7 +18,7 @@ _KINDS: dict[str, Literal["calibration", "detection"]] = {"ece": "calibration", 
 _UNNAMED = "the in-distribution test set"
 """Stands for it in records that do not say which one it is; there is no evaluation set of that name."""
 
-_CLOSE = {"calibration": 2.0, "detection": 2.0}
+_CLOSE = {"calibration": 1.0, "detection": 0.2}
 """Percentage points by which a score may differ from that of the same logits in half precision."""
 
 _EXACT = 0.005

@@ -82,6 +82,32 @@ def anomaly_scores(record: Record, name: str) -> NDArray[np.float64]:
     return np.asarray(1.0 - largest_probabilities(logits, [1.0])[0], dtype=np.float64)
 
 
+def undecided_pairs(record: Record, name: str, against: str) -> float:
+    """Share of the pairs of a text of one set and one of another whose order half precision may have changed.
+
+    Args:
+        record: that holds the logits of both sets.
+        name: a set of anomalies.
+        against: the set that they are told from.
+
+    Raises:
+        ValueError: there is no such set, or its logits are not usable; the message says what.
+    """
+    import numpy as np
+
+    bounds = []
+    for of_set in (name, against):
+        logits, _ = _expanded(_stored(record, of_set))
+        probability = largest_probabilities(logits, [1.0])[0]
+        # The derivative of a softmax probability p by a difference of logits is p (1 − p) at most.
+        off = 2 * _HALF_A_DIGIT * np.abs(logits).max(axis=1) * probability * (1 - probability)
+        bounds.append((np.sort(probability - off), np.sort(probability + off)))
+    (lowest, highest), (lowest_against, highest_against) = bounds
+    perhaps_larger = np.searchsorted(lowest_against, highest, "right").sum()
+    surely_larger = np.searchsorted(highest_against, lowest, "left").sum()
+    return float(perhaps_larger - surely_larger) / max(1, len(lowest) * len(lowest_against))
+
+
 def largest_probabilities(logits: NDArray[np.float64], temperatures: Sequence[float]) -> NDArray[np.float64]:
     """Largest probability of softmax(logits / temperature), (temperatures, n)."""
     import numpy as np
