@@ -6,13 +6,14 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from leaderboard.completeness import with_incomplete
 from leaderboard.cost import with_cost
 from leaderboard.coverage import columns_of, data_notes
 from leaderboard.one_line import one_line
 from leaderboard.record import PERSPECTIVES, Record
-from leaderboard.rows import repeated_notes, row_of, runs_by_row, started_last, undefined_notes
+from leaderboard.rows import repeated_notes, row_of, runs_by_row, started_at, started_last, undefined_notes
 from leaderboard.setting import Setting, differences, setting_id, setting_of
 from leaderboard.significance.comparisons import with_comparisons
 from leaderboard.table import Column, FailedCell, Group, Leaderboard, Row, Table
@@ -199,17 +200,17 @@ def _with_rank(rows: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
 
 def _failures(failed: Iterable[Record], finished: Iterable[Record]) -> tuple[FailedCell, ...]:
     """Failed cells, each once; not those that were run again and finished."""
-    last_finish: dict[str, str] = {}
+    last_finish: dict[str, datetime] = {}
     for record in finished:
-        cell = _cell(record)
-        last_finish[cell] = max(record.started, last_finish.get(cell, ""))
+        cell, started = _cell(record), started_at(record)
+        last_finish[cell] = max(started, last_finish.get(cell, started))
     by_cell: dict[str, list[Record]] = defaultdict(list)
     for record in failed:
         by_cell[_cell(record)].append(record)
     cells = []
     for cell, records in by_cell.items():
         record = started_last(records)
-        if record.failure is None or record.started < last_finish.get(cell, ""):
+        if record.failure is None or (cell in last_finish and started_at(record) < last_finish[cell]):
             continue
         cells.append(
             FailedCell(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from tabulate import tabulate
 
@@ -18,14 +18,17 @@ from leaderboard.json_document import (
     DocumentRow,
     DocumentTable,
 )
-from leaderboard.layout import shown_delta
+from leaderboard.layout import UNDEFINED, shown_delta
 from leaderboard.one_line import one_line
 from leaderboard.record import PERSPECTIVES
 from leaderboard.setting import Setting, canonical, differences
 from leaderboard.shown_row import arrow, other_differences, shown_rank
 
-Kind = Literal["added", "removed", "moved", "changed"]
-"""Moved: rank or Δ is shown otherwise; changed: only seeds, scores, significance against vanilla or cost are."""
+Kind = Literal["added", "removed", "moved", "changed", "failed"]
+"""Moved: rank or Δ is shown otherwise; changed: only seeds, scores, significance against vanilla or cost are.
+
+Failed: a cell that is no row.
+"""
 
 _RowKey = tuple[str, str]
 """Method, and hyper-parameters as JSON."""
@@ -55,6 +58,7 @@ class TableChanges:
     task: str
     backbone: str
     setting: str
+    """Empty for the failed cells of a task and backbone, which are in no table."""
     before: str
     """The setting that it had before, where it was another one; else empty."""
     differences: tuple[str, ...]
@@ -72,7 +76,8 @@ def changes_between(old: Document, new: Document) -> list[TableChanges]:
     before = {(group.task, group.backbone): group for group in old.groups}
     after = {(group.task, group.backbone): group for group in new.groups}
     found = []
-    for task, backbone in sorted({*before, *after}):
+    failed = {(cell.task, cell.backbone) for cell in new.failures}
+    for task, backbone in sorted({*before, *after, *failed}):
         nothing = DocumentGroup(task=task, backbone=backbone, differences=(), tables=())
         comparison = _GroupComparison(
             before.get((task, backbone), nothing), after.get((task, backbone), nothing), old.failures, new.failures
@@ -155,7 +160,15 @@ class _GroupComparison:
 
     def tables(self) -> list[TableChanges]:
         compared = [self._table(old, new) for old, new in self._pairs()]
-        return [table for table in compared if table.rows or table.differences]
+        return [table for table in (*compared, self._newly_failed()) if table.rows or table.differences]
+
+    def _newly_failed(self) -> TableChanges:
+        kinds = {cell: kind for cell, kind in self._failed_after.items() if cell not in self._failed_before}
+        rows = tuple(
+            RowChange("failed", method, method, UNDEFINED, UNDEFINED, (f"{kind}: seed {seed}",))
+            for (method, seed), kind in sorted(kinds.items())
+        )
+        return TableChanges(self._new.task, self._new.backbone, setting="", before="", differences=(), rows=rows)
 
     def _pairs(self) -> list[tuple[DocumentTable | None, DocumentTable | None]]:
         """Tables that belong together, in the order of the new ones; those that are gone last."""
@@ -216,7 +229,7 @@ class _GroupComparison:
     def _why_added(self, row: DocumentRow, table: DocumentTable) -> tuple[str, ...]:
         for other in self._old.tables:
             for was in other.rows:
-                if _key(was) == _key(row) and other.setting != table.setting:
+                if _key(was) == _key(row) and other.setting != table.setting and not _holds(self._new, other, row):
                     what = "; ".join(_setting_differences(other, table))
                     return (f"its setting changed, it was in {other.setting} (before / after: {what})",)
         seeds = [record.seed for record in row.records]
@@ -227,10 +240,15 @@ class _GroupComparison:
     def _why_removed(self, row: DocumentRow, table: DocumentTable) -> tuple[str, ...]:
         for other in self._new.tables:
             for now in other.rows:
-                if _key(now) == _key(row) and other.setting != table.setting:
+                if _key(now) == _key(row) and other.setting != table.setting and not _holds(self._old, other, row):
                     what = "; ".join(_setting_differences(table, other))
                     return (f"its setting changed, it is in {other.setting} now (before / after: {what})",)
         return (_gone(row.method, [record.seed for record in row.records], self._failed_after),)
+
+
+def _holds(group: DocumentGroup, like: DocumentTable, row: DocumentRow) -> bool:
+    """Whether a group has a table of the same setting, and the same row in it."""
+    return any(table.setting == like.setting and _key(row) in map(_key, table.rows) for table in group.tables)
 
 
 def _moved(
@@ -263,7 +281,7 @@ def _moved(
 
 
 def _own_causes(
-    old: DocumentRow, new: DocumentRow, failed: dict[tuple[str, int], str], other_setting: bool
+    old: DocumentRow, new: DocumentRow, failed: Mapping[tuple[str, int], str], other_setting: bool
 ) -> list[str]:
     """What happened to the records of one row."""
     before = {record.seed: record for record in old.records}
@@ -275,7 +293,7 @@ def _own_causes(
         causes.append(_gone(new.method, removed, failed))
     by_cause: dict[str, list[int]] = {}
     for seed in sorted(before.keys() & after.keys()):
-        if before[seed].values != after[seed].values:
+        if before[seed] != after[seed]:
             by_cause.setdefault(_replacement(before[seed], after[seed], other_setting), []).append(seed)
     return causes + [f"{cause}: {_seeds(seeds)}" for cause, seeds in by_cause.items() if cause]
 
@@ -286,15 +304,20 @@ def _replacement(before: DocumentRecord, after: DocumentRecord, other_setting: b
         return f"run by roast-bench {_code(after)} instead of {_code(before)}"
     if before.config_hash != after.config_hash:
         return "" if other_setting else "run in another configuration"
-    return "rescored" if before.started == after.started else "run again"
+    if before.started != after.started:
+        return "run again"
+    return "rescored" if before.values != after.values else "written again"
 
 
-def _gone(method: str, seeds: Sequence[int], failed: dict[tuple[str, int], str]) -> str:
+def _gone(method: str, seeds: Sequence[int], failed: Mapping[tuple[str, int], str]) -> str:
     """Where records went."""
-    kinds = sorted({failed[method, seed] for seed in seeds if (method, seed) in failed})
-    if kinds:
-        return f"its cells failed ({', '.join(kinds)}): {_seeds([s for s in seeds if (method, s) in failed])}"
-    return f"{'record' if len(seeds) == 1 else 'records'} of {_seeds(seeds)} {'is' if len(seeds) == 1 else 'are'} gone"
+    gone = f"{'record' if len(seeds) == 1 else 'records'} of {_seeds(seeds)} {'is' if len(seeds) == 1 else 'are'} gone"
+    of_method = [seed for seed in seeds if (method, seed) in failed]
+    if not of_method:
+        return gone
+    kinds = ", ".join(sorted({failed[method, seed] for seed in of_method}))
+    # Failed cells do not say which hyper-parameters they had.
+    return f"{gone}; cells of the method failed ({kinds}): {_seeds(of_method)}"
 
 
 def _setting_differences(old: DocumentTable, new: DocumentTable) -> tuple[str, ...]:
@@ -349,12 +372,13 @@ def _seeds(seeds: Sequence[int]) -> str:
 
 def _title(table: TableChanges) -> str:
     before = f" (was {table.before})" if table.before else ""
-    return f"{table.task}, {table.backbone}, setting {table.setting}{before}"
+    what = f"setting {table.setting}{before}" if table.setting else "failed cells"
+    return f"{table.task}, {table.backbone}, {what}"
 
 
 def _summary(changes: Sequence[TableChanges]) -> str:
     kinds = [row.kind for table in changes for row in table.rows]
-    counts = [f"{kinds.count(kind)} {kind}" for kind in ("added", "removed", "moved", "changed") if kind in kinds]
+    counts = [f"{kinds.count(kind)} {kind}" for kind in get_args(Kind) if kind in kinds]
     settings = sum(bool(table.differences) for table in changes)
     counts += [f"{settings} {'setting' if settings == 1 else 'settings'} changed"] if settings else []
     return f"Rows: {', '.join(counts)}." if counts else "Nothing changed."

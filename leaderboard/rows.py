@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from leaderboard.coverage import attack_key
@@ -71,8 +72,17 @@ def started_last(records: Sequence[Record]) -> Record:
     return max(records, key=_recency)
 
 
-def _recency(record: Record) -> tuple[str, str]:
-    return record.started, record.model_dump_json()
+def started_at(record: Record) -> datetime:
+    """When the record was started: UTC where it names no time zone, and the beginning of time where it is no time."""
+    try:
+        when = datetime.fromisoformat(record.started)
+        return when if when.tzinfo else when.replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+
+
+def _recency(record: Record) -> tuple[datetime, str]:
+    return started_at(record), record.model_dump_json()
 
 
 def row_of(runs: Runs, columns: Sequence[Column]) -> Row:

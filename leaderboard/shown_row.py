@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from leaderboard.json_document import DocumentRow
 from leaderboard.layout import UNDEFINED, shown_cost, shown_score
 
-_NOT_SIGNIFICANT = "not significant"
+_NOT_TESTED, _NOT_SIGNIFICANT = "not tested", "not significant"
+_TOLD_APART = ("better", "worse")
 
 
 def shown_rank(row: DocumentRow) -> str:
@@ -26,10 +27,9 @@ def other_differences(before: DocumentRow, after: DocumentRow, lower_is_better: 
     Returns:
         One text for each of these in which something differs, ``before → after``.
     """
-    significance_before, significance_after = (_significance(row, lower_is_better) for row in (before, after))
     found = [
         ("scores", _arrows(_scores(before), _scores(after), UNDEFINED)),
-        ("against vanilla", _arrows(significance_before, significance_after, _NOT_SIGNIFICANT)),
+        ("against vanilla", _significance_changes(before, after, lower_is_better)),
         ("training time", [arrow(_cost(before), _cost(after))] if _cost(before) != _cost(after) else []),
     ]
     return [f"{what}: {', '.join(texts)}" for what, texts in found if texts]
@@ -49,11 +49,22 @@ def _scores(row: DocumentRow) -> dict[str, str]:
     return {key: shown_score(value.mean, value.deviation) for key, value in row.values.items()}
 
 
+def _significance_changes(before: DocumentRow, after: DocumentRow, lower_is_better: frozenset[str]) -> list[str]:
+    """Only where the row was told apart from vanilla, or is."""
+    was, now = (_significance(row, lower_is_better) for row in (before, after))
+    keys = {key for found in (was, now) for key, said in found.items() if said in _TOLD_APART}
+    said_before, said_after = ({key: found.get(key, _NOT_TESTED) for key in keys} for found in (was, now))
+    return _arrows(said_before, said_after, _NOT_TESTED)
+
+
 def _significance(row: DocumentRow, lower_is_better: frozenset[str]) -> dict[str, str]:
     return {
-        key: "better" if (one.difference < 0) == (key in lower_is_better) else "worse"
+        key: _NOT_SIGNIFICANT
+        if not one.significant or not one.difference
+        else "better"
+        if (one.difference < 0) == (key in lower_is_better)
+        else "worse"
         for key, one in row.against_baseline.items()
-        if one.significant and one.difference
     }
 
 

@@ -10,6 +10,7 @@ from benchmark.provenance import package_versions
 from benchmark.submissions.problem import Problem
 from benchmark.submissions.submission import Submission
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 _VERSION = re.compile(r"\d+(\.\d+)*")
 
 
@@ -51,6 +52,8 @@ def _check_started(started: str) -> None:
     except ValueError:
         raise Problem(f"started is {started[:64]!r}, which is no time in ISO 8601") from None
     if when.tzinfo is None:
-        raise Problem(f"started is {started!r}, which has no time zone; it must be UTC")
+        raise Problem(f"started is {started[:64]!r}, which has no time zone; it must be UTC")
+    if when.utcoffset() or not _TIME.fullmatch(started):
+        raise Problem(f"started is {started[:64]!r}; it must be UTC, as 2026-01-31T12:34:56+00:00")
     if when > datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1):
         raise Problem(f"started is {started!r}, which is in the future")

@@ -76,9 +76,14 @@ def with_comparisons(
     resampled, more_notes = _resample(rows, columns, sources, positions, replicates)
     notes += more_notes
     result = list(rows)
+    untested_best = []
     for column in columns:
         varied = {at: vary_seeds(of_seed) for at, of_seed in resampled.get(column.key, {}).items()}
-        _compare(result, column.key, varied, reference, replicates, higher_is_better=column.higher_is_better)
+        best = _compare(result, column.key, varied, reference, replicates, higher_is_better=column.higher_is_better)
+        if varied and best is not None and best not in varied:
+            untested_best.append(f"{column.name} ({rows[best].label})")
+    if untested_best:
+        notes.append(f"Nobody is compared with a best that is not tested: {', '.join(untested_best)}.")
     if reference is not None:
         deltas, more_notes = _deltas(resampled, rows, columns, reference)
         notes += more_notes
@@ -195,21 +200,22 @@ def _compare(
     replicates: int,
     *,
     higher_is_better: bool,
-) -> None:
-    """Add to the rows their comparisons in one column."""
+) -> int | None:
+    """Add to the rows their comparisons in one column; the position of its best row, where anything competes."""
     shown = {at: value for at, row in enumerate(rows) if not row.incomplete and (value := _shown(row, key)) is not None}
     if reference is not None and reference in resampled:
         others = [at for at in resampled if at != reference]
         for at, comparison in _against(rows, key, resampled, others, reference, replicates).items():
             rows[at] = replace(rows[at], against_baseline={**rows[at].against_baseline, key: comparison})
     if not shown:
-        return
+        return None
     sign = -1.0 if higher_is_better else 1.0
     best = min(shown, key=lambda at: (round(sign * shown[at], 9), rows[at].label, rows[at].hyper_parameters))
     if best in resampled:
         others = [at for at in resampled if at != best and at in shown]
         for at, comparison in _against(rows, key, resampled, others, best, replicates).items():
             rows[at] = replace(rows[at], against_best={**rows[at].against_best, key: comparison})
+    return best
 
 
 def _against(

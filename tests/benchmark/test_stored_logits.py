@@ -1,4 +1,5 @@
 import hashlib
+import zipfile
 
 import numpy as np
 import pytest
@@ -29,6 +30,42 @@ def test_truncated_and_foreign_files_are_named(tmp_path):
         path.write_bytes(content)
         with pytest.raises(UserError, match=r"x\.npz: is not a file of stored logits"):
             read_logits(path)
+
+
+def npy(header: bytes) -> bytes:
+    padded = header + b" " * (-(10 + len(header) + 1) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(padded).to_bytes(2, "little") + padded
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("logits", b"hello"),
+        ("logits.npy", b"hello"),
+        ("logits.npy", npy(b"{'descr': '<f4', 'fortran_order': False, 'shape': (%d, 2)}" % 2**70)),
+        ("logits.npy", npy(b"(" * 3_000)),
+        ("logits.npy", npy(b"-" * 5_000 + b"1")),
+        ("logits.npy", npy(b"{'descr': '|O', 'fortran_order': False, 'shape': (1,)}") + b"\0" * 8),
+    ],
+)
+def test_forged_arrays_are_named(tmp_path, name, content):
+    path = tmp_path / "x.npz"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr(name, content)
+    with pytest.raises(UserError, match=r"x\.npz: is not a file of stored logits"):
+        read_logits(path)
+
+
+def test_an_encrypted_file_is_named(tmp_path):
+    path = tmp_path / "x.npz"
+    store_logits(path, np.zeros((2, 2), np.float32), None)
+    content = path.read_bytes()
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = content.index(signature) + flags
+        content = content[:at] + bytes([content[at] | 1]) + content[at + 1 :]
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"x\.npz: is not a file of stored logits"):
+        read_logits(path)
 
 
 def test_bytes_with_another_sha256_are_refused(tmp_path):

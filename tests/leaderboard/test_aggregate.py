@@ -157,6 +157,13 @@ def test_the_record_started_last_stands_for_its_cell(record_factory: RecordFacto
         assert f"Records of the same cell {other}" in table.notes
 
 
+def test_the_record_started_last_whatever_its_time_zone(record_factory: RecordFactory) -> None:
+    older = record_factory(scores={"acc_in": 10.0}, started="2026-01-01T10:00:00+02:00")
+    newer = record_factory(scores={"acc_in": 95.0}, started="2026-01-01T09:00:00Z")
+    no_time = record_factory(scores={"acc_in": 50.0}, started="yesterday")
+    assert only_table(newer, no_time, older).rows[0].values["acc_in"].mean == 95.0
+
+
 def test_records_of_the_same_moment_that_contradict_each_other_are_told(record_factory: RecordFactory) -> None:
     records = [record_factory(scores={"acc_in": value}) for value in (74.0, 99.0)]
     for order in (records, records[::-1]):

@@ -19,7 +19,7 @@ from leaderboard.changes import (
     selected_changes,
 )
 from leaderboard.json_document import Document, document_of
-from leaderboard.record import Code, EvaluatedSet, Record
+from leaderboard.record import Code, EvaluatedSet, Record, Training
 
 RecordFactory = Callable[..., Record]
 SetFactory = Callable[..., EvaluatedSet]
@@ -50,7 +50,7 @@ def compared(old: list[Record], new: list[Record]) -> list[TableChanges]:
 
 
 def rows(old: list[Record], new: list[Record]) -> dict[str, RowChange]:
-    (table,) = compared(old, new)
+    (table,) = (table for table in compared(old, new) if table.setting)
     return {row.label: row for row in table.rows}
 
 
@@ -86,7 +86,11 @@ def test_a_row_is_removed(before: list[Record]) -> None:
 def test_a_row_is_gone_because_its_cells_failed(before: list[Record], record_factory: RecordFactory) -> None:
     failed = [record_factory("freelb", seed, failure="out of memory") for seed in (0, 1)]
     found = rows(before, [*without(before, "freelb", 0, 1), *failed])
-    assert found["freelb"].why == ("its cells failed (ValueError): seeds 0, 1",)
+    why = "records of seeds 0, 1 are gone; cells of the method failed (ValueError): seeds 0, 1"
+    assert found["freelb"].why == (why,)
+    half = rows(before, [*without(before, "freelb", 0, 1), failed[0]])
+    why = "records of seeds 0, 1 are gone; cells of the method failed (ValueError): seed 0"
+    assert half["freelb"].why == (why,)
     back = rows([*without(before, "freelb", 0, 1), *failed], before)
     assert back["freelb"].why == ("new records of seeds 0, 1, of which seeds 0, 1 had failed",)
 
@@ -201,7 +205,50 @@ def test_significance_alone(before: list[Record]) -> None:
     (table,) = changed_document(before, against_baseline={"ece": against, "acc_adv": against, "acc_in": nothing})
     (change,) = table.rows
     assert (change.kind, change.label) == ("changed", "roast")
-    assert change.why[1:] == ("against vanilla: acc_adv not significant → worse, ece not significant → better",)
+    assert change.why[1:] == ("against vanilla: acc_adv not tested → worse, ece not tested → better",)
+
+
+def test_what_was_never_told_apart_is_no_change(before: list[Record]) -> None:
+    nothing = {"difference": 1.0, "low": -4.0, "high": 4.0, "p": 0.5, "other": "vanilla", "significant": False}
+    assert changed_document(before, against_baseline={"acc_in": nothing}) == []
+
+
+def test_a_failed_cell_alone(before: list[Record], record_factory: RecordFactory) -> None:
+    failed = record_factory("sam", 3, failure="out of memory")
+    (table,) = compared(before, [*before, failed])
+    assert render_changes([table]).splitlines() == [
+        "Rows: 1 failed.",
+        "",
+        "sentiment, minilm, failed cells",
+        "  failed sam: rank –, Δ –; ValueError: seed 3",
+    ]
+    assert compared([*before, failed], [*before, failed]) == []
+    (other,) = compared(before, [*before, record_factory("sam", 3, task="entailment", failure="out of memory")])
+    assert other.task == "entailment"
+
+
+def test_a_table_beside_one_that_stays_is_new(before: list[Record], cell: Cell, set_factory: SetFactory) -> None:
+    imdb = {"imdb": set_factory("imdb", sha256="other")}
+    (added,) = compared(before, [*before, cell("roast", 0, sets=imdb)])
+    assert [(row.kind, row.why) for row in added.rows] == [("added", ("new record of seed 0",))]
+    (removed,) = compared([*before, cell("roast", 0, sets=imdb)], before)
+    assert [(row.kind, row.why) for row in removed.rows] == [("removed", ("record of seed 0 is gone",))]
+
+
+def test_another_run_of_vanilla_is_named_where_only_costs_follow(cell: Cell) -> None:
+    def timed(method: str, seed: int, seconds: float, started: str) -> Record:
+        training = Training(
+            steps=9, selection="held-out", selection_accuracy=(90.0,), kept_epoch=1, loss=0.3, processor_seconds=seconds
+        )
+        return cell(method, seed, training=training, started=started)
+
+    old = [timed(method, 0, 10.0, "2026-01-01T00:00:00Z") for method in ("vanilla", "roast")]
+    new = [timed("vanilla", 0, 5.0, "2026-01-02T00:00:00Z"), old[1]]
+    why = rows(old, new)["roast"].why
+    assert why == (
+        "its records are the same; other rows moved it: vanilla (its records changed)",
+        "training time: 1.00× → 2.00×",
+    )
 
 
 def test_cost_alone(before: list[Record]) -> None:

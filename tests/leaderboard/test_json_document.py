@@ -104,3 +104,29 @@ def test_what_is_no_document_is_refused_in_one_line(content: str, message: str, 
 def test_no_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match=r"cannot be read \(No such file or directory\)"):
         read_document(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("what", ["group", "table", "row"])
+def test_what_is_there_twice_is_refused(records: list[Record], what: str, tmp_path: Path) -> None:
+    content = json.loads(render_json(aggregate(records)))
+    group = content["groups"][0]
+    table = group["tables"][0]
+    parts = {"group": content["groups"], "table": group["tables"], "row": table["rows"]}[what]
+    parts.append(parts[0])
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(RecordError, match=r"old\.json: holds sentiment, minilm.* twice\.$"):
+        read_document(path)
+
+
+@pytest.mark.parametrize(("value", "message"), [("1.5", "rank"), (True, "rank")])
+def test_numbers_are_numbers(records: list[Record], value: object, message: str, tmp_path: Path) -> None:
+    content = json.loads(render_json(aggregate(records)))
+    content["groups"][0]["tables"][0]["rows"][0]["rank"] = value
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(RecordError, match=message):
+        read_document(path)
+    path.write_text(json.dumps({**content, "version": True}), encoding="utf-8")
+    with pytest.raises(RecordError, match="version is True"):
+        read_document(path)

@@ -152,6 +152,8 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "a package": (lambda c: c["packages"].pop("torch"), "packages: lacks the version of torch"),
     "a time": (lambda c: c.update(started="yesterday"), "no time in ISO 8601"),
     "the future": (lambda c: c.update(started="2999-01-01T00:00:00+00:00"), "in the future"),
+    "another zone": (lambda c: c.update(started="2026-01-01T00:00:00+02:00"), "it must be UTC, as 2026"),
+    "an odd time": (lambda c: c.update(started="2026-W01-1T00:00:00+00:00"), "it must be UTC, as 2026"),
     "no zone": (lambda c: c.update(started="2026-01-01T00:00:00"), "no time zone"),
     "schema": (lambda c: c.update(more=1), "more: Extra inputs are not permitted"),
     "schema version": (lambda c: c.update(schema_version=2), "schema_version is 2"),
@@ -575,6 +577,9 @@ def published(tmp_path: Path) -> Path:
         (lambda c: c["set_scores"]["rte"]["accuracy"].update(value=99.0), "set_scores.rte.accuracy is 99.000000, its"),
         (lambda c: c["set_scores"].update(x=c["set_scores"]["rte"]), "does not have the scores of exactly the sets"),
         (lambda c: c["set_scores"].pop("ag-news"), "does not have the scores of exactly the sets"),
+        (lambda c: c["set_scores"]["rte"]["ece"].update(value=0.01), "rte.ece is 0.010000, its compact logits give"),
+        (lambda c: c["set_scores"]["sst2"]["auroc"].update(value=99.9), "sst2.auroc is 99.900000, its compact logits"),
+        (lambda c: c["set_scores"]["rte"].pop("nll"), "set_scores.rte: has accuracy, brier"),
     ],
 )
 def test_published_scores_that_their_compact_logits_do_not_give(published: Path, change: Change, expected: str) -> None:

@@ -197,6 +197,17 @@ def test_one_seed_is_not_tested_beside_several(record_of: Factory) -> None:
     assert all(row.against_baseline == {} for row in found.values())
     assert found["vanilla"].against_best == {}
     assert found["a"].against_best["acc_in"].other == "b"
+    assert any("and, by the t distribution, for 3 seeds" in line for line in legend(table))
+
+
+@pytest.mark.usefixtures("few_replicates")
+def test_a_best_that_is_not_tested_is_named(record_of: Factory) -> None:
+    records = [record_of("vanilla", 1, 1.4)]
+    records += [record_of(name, seed, gain) for name, gain in (("a", 0.1), ("b", 0.3)) for seed in (1, 2)]
+    table = only_table(records)
+    (note,) = (note for note in table.notes if note.startswith("Nobody is compared with a best that is not tested: "))
+    assert "acc_in (vanilla)" in note
+    assert "acc_in" not in rows(table)["a"].against_best
 
 
 @pytest.mark.usefixtures("few_replicates")
