@@ -225,10 +225,10 @@ class Machine(_Part):
 
     device: str
     processor: str
-    threads: int
+    threads: int = Field(ge=1, le=MOST)
     python: str
     system: str
-    processes: int = Field(1, description="that fine-tuned together, each on a device like this one")
+    processes: int = Field(1, ge=1, le=MOST, description="that fine-tuned together, each on a device like this one")
 
 
 class Code(_Part):

@@ -40,6 +40,8 @@ def check_identity(submission: Submission) -> None:
     for name, value in own.items():
         if resolved.get(name) != value:
             raise Problem(f"cell.{name} is {value!r}, configuration.resolved.{name} {resolved.get(name)!r}")
+    if not NAME_PATTERN.fullmatch(cell.suite):
+        raise Problem(f"cell.suite is {cell.suite[:64]!r}; names are lower-case letters and digits joined by hyphens")
     if not 0 <= cell.seed < 2**32:
         raise Problem(f"cell.seed is {cell.seed}; seeds are 0 to {2**32 - 1}")
     _check_folder(submission)
@@ -88,7 +90,7 @@ def _check_folder(submission: Submission) -> None:
         path_component(cell.method, "checkpoint") if submission.is_checkpoint else cell.method,
         f"seed-{cell.seed}-{cell.config_hash}",
     )
-    if submission.path.absolute().parts[-5:-1] != expected:
+    if submission.path.resolve().parts[-5:-1] != expected:
         raise Problem(f"does not lie in {'/'.join(expected)}, the folder that `run` gives this cell")
 
 

@@ -158,6 +158,12 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "schema": (lambda c: c.update(more=1), "more: Extra inputs are not permitted"),
     "schema version": (lambda c: c.update(schema_version=2), "schema_version is 2"),
     "hash": (lambda c: c["configuration"]["resolved"].update(seed=7), "but configuration.resolved hashes to"),
+    "suite": (lambda c: c["cell"].update(suite="../<b>"), "cell.suite is '../<b>'; names are lower-case letters"),
+    "threads": (
+        lambda c: c["machine"].update(threads=0),
+        "machine.threads: Input should be greater than or equal",
+    ),
+    "cut texts": (lambda c: c["attacks"][0].update(truncated=7), "7 of 6 texts were cut"),
     "seed": (lambda c: c["cell"].update(seed=7), "cell.seed is 7, configuration.resolved.seed 0"),
     "folder": (resolved(lambda r: r.update(more=1)), "does not lie in tiny/tiny-bert/vanilla/seed-0-"),
     "an unknown set": (
