@@ -108,7 +108,8 @@ def run_again(
             "started; verify the record as it was."
         )
     path = out / cell.record_path
-    if path.exists() and path.samefile(record_path):
+    was_there = path.exists()
+    if was_there and path.samefile(record_path):
         raise UserError(f"--out {out}: holds the record itself, which would be compared with itself; name another.")
     with _threads_of(record, reporter):
         if isinstance(cell, CheckpointCell):
@@ -119,7 +120,7 @@ def run_again(
         rerun = read_record(path)
     except RecordError as error:
         raise UserError(str(error)) from None
-    if (rerun.started, rerun.seconds) == (record.started, record.seconds):
+    if was_there and (rerun.started, rerun.seconds) == (record.started, record.seconds):
         raise UserError(f"--out {out}: holds a copy of the record, not a rerun; name another folder.")
     return path, rerun
 
