@@ -401,19 +401,21 @@ def check_suite(box: Path, content: bytes) -> None:
     """A suite's file through `run`, up to where the first cell would begin."""
     path = box / "suite.toml"
     path.write_bytes(content)
-    with _no_cell_runs(), nothing_written_outside(box / "out"):
+    with _nothing_is_trained(), nothing_written_outside(box / "out"):
         check_done(command("run", str(path), "--out", str(box / "out")))
 
 
 @contextmanager
-def _no_cell_runs() -> Iterator[None]:
+def _nothing_is_trained() -> Iterator[None]:
+    """Some names are those of what there is, a method's to check too: hypothesis takes words from the sources."""
     from benchmark import run
     from benchmark.errors import UserError
+    from methods import conformance
 
     def refuse(*_: Any, **__: Any) -> None:
-        raise UserError("here the first cell would begin")
+        raise UserError("here training would begin")
 
-    with mock.patch.object(run, "run_cells", refuse):
+    with mock.patch.object(run, "run_cells", refuse), mock.patch.object(conformance, "check_method", refuse):
         yield
 
 
@@ -471,7 +473,7 @@ def check_command_line(box: Path, words: list[str]) -> None:
     words = [str(model) if word == "MODEL" else word for word in words]
     if words[0] in ("run", "evaluate", "attack"):
         words = [*words, "--out", str(box / "out")]
-    with _no_cell_runs(), nothing_written_outside(box / "out"):
+    with _nothing_is_trained(), nothing_written_outside(box / "out"):
         check_done(command(*words))
 
 
@@ -605,7 +607,13 @@ PROPERTIES = {
 
 def prepare(name: str, box: Path) -> None:
     """Put into a property's folder what it needs there; its imports are through afterwards, so that none is timed."""
-    for module in ("benchmark.checkpoint_evaluation", "benchmark.rescoring", "benchmark.run", "leaderboard.write"):
+    for module in (
+        "benchmark.checkpoint_evaluation",
+        "benchmark.rescoring",
+        "benchmark.run",
+        "leaderboard.write",
+        "methods.conformance",
+    ):
         importlib.import_module(module)
 
     if name == "records":
