@@ -181,7 +181,7 @@ def _tests(table: Table) -> list[str]:
     if any(row.against_best for row in compared):
         lines.append(f"{TIED} no significant difference to the best of its column (the same test against that row).")
     compared_with = {one.other for one in comparisons}
-    tested = [row for row in table.rows if row in compared or row.label in compared_with]
+    tested = [*compared, *(row for row in table.rows if row.label in compared_with)]
     seeds = {len(row.seeds) for row in tested if not row.incomplete}
     if max(seeds) == 1:
         lines.append("One seed: intervals and tests cover the sampling of texts alone, not that of seeds.")

@@ -53,7 +53,7 @@ def _significance_changes(before: DocumentRow, after: DocumentRow, lower_is_bett
     """Only where the row was told apart from vanilla, or is."""
     was, now = (_significance(row, lower_is_better) for row in (before, after))
     keys = {key for found in (was, now) for key, said in found.items() if said in _TOLD_APART}
-    said_before, said_after = ({key: found.get(key, _NOT_TESTED) for key in keys} for found in (was, now))
+    said_before, said_after = ({key: said for key, said in found.items() if key in keys} for found in (was, now))
     return _arrows(said_before, said_after, _NOT_TESTED)
 
 

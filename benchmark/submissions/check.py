@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.errors import UserError
+from benchmark.rescoring import records_below
 from benchmark.submissions.attacked_texts import check_attacks
 from benchmark.submissions.data import Loaded, check_data, check_data_here, check_labels_here
 from benchmark.submissions.files import check_all_named, check_sizes, unexpected_files
@@ -18,7 +19,7 @@ from benchmark.submissions.strict_json import read_strictly
 from benchmark.submissions.submission import Submission
 from benchmark.submissions.together import SideBySide
 from benchmark.submissions.values import check_values
-from leaderboard.record import RECORD_FILE, Record, RecordError, find_records, read_record
+from leaderboard.record import Record, RecordError, read_record
 
 
 @dataclass(frozen=True)
@@ -36,20 +37,12 @@ def find_submitted(folders: Sequence[Path]) -> list[Path]:
     Raises:
         UserError: a folder holds none.
     """
-    found: list[Path] = []
     for folder in folders:
-        below = find_records(folder) if folder.is_dir() and not folder.is_symlink() else []
-        if not below:
-            what = (
-                "is a link, and links are not followed"
-                if folder.is_symlink()
-                else f"no {RECORD_FILE} below it"
-                if folder.is_dir()
-                else "is not a folder"
+        if folder.is_symlink():
+            raise UserError(
+                f"{folder}: is a link, and links are not followed; name a folder that `roast-bench run` wrote to."
             )
-            raise UserError(f"{folder}: {what}; name a folder that `roast-bench run` wrote to.")
-        found += below
-    return list({path.resolve(): path for path in reversed(found)}.values())[::-1]
+    return records_below(folders)
 
 
 def check_submission(

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 
 from benchmark.errors import UserError
 from benchmark.rescoring import scores_of
 from benchmark.scoring import PredictedSet
+from benchmark.submissions.compared_scores import ROUNDING, compare_scores
 from benchmark.submissions.problem import Problem
 from leaderboard.compact_logits import expand
-from leaderboard.record import Record, Score
+from leaderboard.record import Record
 from leaderboard.significance.single_predictions import labelled_predictions, undecided_pairs
 from tasks import Role
-
-ROUNDING = 1e-6
 
 CALIBRATION_ERROR = 1.0
 """Points by which a calibration error may differ, as half precision changes bins and temperatures of a few texts."""
@@ -49,14 +49,7 @@ def check_compact_scores(record: Record) -> None:
         raise Problem(str(error)) from None
     for name, metrics in found.items():
         given = record.set_scores.get(name, {})
-        if given.keys() != metrics.keys():
-            raise Problem(f"set_scores.{name}: has {', '.join(sorted(given))}; there should be {', '.join(metrics)}")
-        for metric, score in metrics.items():
-            allowed = _allowed(record, name, metric)
-            if not _close(given[metric], score, allowed):
-                raise Problem(
-                    f"set_scores.{name}.{metric} is {_said(given[metric])}, its compact logits give {_said(score)}"
-                )
+        compare_scores(f"set_scores.{name}", given, metrics, "its compact logits", partial(_allowed, record, name))
 
 
 def _allowed(record: Record, name: str, metric: str) -> float:
@@ -72,14 +65,3 @@ def _allowed(record: Record, name: str, metric: str) -> float:
     if metric == "auroc" and record.in_distribution_test is not None:
         return ROUNDING + 100.0 * undecided_pairs(record, name, record.in_distribution_test)
     return math.inf
-
-
-def _close(given: Score, found: Score, allowed: float) -> bool:
-    if given.value is None or found.value is None:
-        return given.value == found.value
-    same_meaning = given == found.model_copy(update={"value": given.value})
-    return same_meaning and abs(given.value - found.value) <= allowed
-
-
-def _said(score: Score) -> str:
-    return "null" if score.value is None else f"{score.value:.6f}"

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-
 from benchmark.errors import UserError
 from benchmark.path_inside import path_inside
 from benchmark.rescoring import compute_scores
 from benchmark.scoring import perspectives
 from benchmark.stored_logits import read_logits
 from benchmark.submissions.compact_scores import check_compact_scores
+from benchmark.submissions.compared_scores import compare_scores
 from benchmark.submissions.problem import Problem
 from benchmark.submissions.submission import Submission
 from leaderboard.compact_logits import compact
-from leaderboard.record import Record, Score
+from leaderboard.record import Record
 from tasks import Role
 
-ROUNDING = 1e-6
-"""Percent, or the unit of another score: by how much processors differ."""
+_LOGITS = "the logits"
 
 _OTHER_SETS = "set_scores: does not have the scores of exactly the sets in evaluation_sets"
 
@@ -47,11 +44,11 @@ def check_scores(submission: Submission, *, without_logits: bool) -> None:
         raise Problem(str(error).rstrip(".")) from None
     except ValueError as error:
         raise Problem(str(error)) from None
-    _compare("scores", record.scores, scores)
+    compare_scores("scores", record.scores, scores, _LOGITS)
     if record.set_scores.keys() != set_scores.keys():
         raise Problem(_OTHER_SETS)
     for name, found in set_scores.items():
-        _compare(f"set_scores.{name}", record.set_scores[name], found)
+        compare_scores(f"set_scores.{name}", record.set_scores[name], found, _LOGITS)
     for name, item in record.evaluation_sets.items():
         file = files[name]
         assert file is not None  # or there had been no scores
@@ -61,29 +58,10 @@ def check_scores(submission: Submission, *, without_logits: bool) -> None:
             raise Problem(f"evaluation_sets.{name}.compact_logits are not those of {item.logits}")
 
 
-def _compare(where: str, given: Mapping[str, Score], found: Mapping[str, Score]) -> None:
-    if given.keys() != found.keys():
-        raise Problem(f"{where}: has {', '.join(sorted(given))}; the logits give {', '.join(sorted(found))}")
-    for key, score in found.items():
-        if not _same(given[key], score):
-            raise Problem(f"{where}.{key} is {_said(given[key])}, the logits give {_said(score)}")
-
-
-def _same(given: Score, found: Score) -> bool:
-    if given.value is None or found.value is None:
-        return given.value == found.value
-    same_meaning = given == found.model_copy(update={"value": given.value})
-    return same_meaning and math.isclose(given.value, found.value, rel_tol=0, abs_tol=ROUNDING)
-
-
-def _said(score: Score) -> str:
-    return "null" if score.value is None else f"{score.value:.6f}"
-
-
 def _check_means(record: Record) -> None:
     roles = {name: Role(item.role) for name, item in record.evaluation_sets.items()}
     try:
         found = perspectives(roles, record.set_scores, record.attacks)
     except KeyError as error:
         raise Problem(f"set_scores: a score of {error} is missing") from None
-    _compare("scores", record.scores, found)
+    compare_scores("scores", record.scores, found, _LOGITS)
